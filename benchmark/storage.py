@@ -40,7 +40,7 @@ def write_json(path: Path, record: Any) -> None:
 def write_npz(path: Path, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
     """Writes arrays by name atomically into an uncompressed npz, never as pickles."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def sha256_file(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""How it is scored: metrics, retrieval encoders, statistics, the result record."""

@@ -1,0 +1,1 @@
+"""What came out: result files and the site made from them."""

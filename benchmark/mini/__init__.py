@@ -1,0 +1,1 @@
+"""The embedded corpus: open head, performers, speech, texts, and how they are built."""
