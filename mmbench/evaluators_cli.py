@@ -1,0 +1,31 @@
+"""``mmbench evaluators``: train the retrieval encoders."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The retrieval encoders that judge motions.", no_args_is_help=True)
+
+
+@app.callback()
+def evaluators() -> None:
+    """The retrieval encoders that judge motions."""
+
+
+@app.command()
+def train(
+    track: Annotated[str, typer.Option("--track", help="Track whose training split is learned.")],
+    corpus: Annotated[Path | None, typer.Option("--corpus", help="Folder in the MMHead layout.")] = None,
+    head: Annotated[Path | None, typer.Option("--head", help="FLAME model file; else the open head.")] = None,
+    masks: Annotated[Path | None, typer.Option("--masks", help="FLAME_masks.pkl that belongs to --head.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for weights and card.")] = Path("runs/evaluators"),
+    device: Annotated[str, typer.Option("--device", help="Torch device.")] = "cpu",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of initialisation and batches.")] = 0,
+    minutes: Annotated[float | None, typer.Option("--minutes", help="Time a network at most.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+) -> None:
+    """Train the retrieval encoders of a track on its training split, selected on its validation split."""
+    from mmbench.reports import train_evaluators
+
+    train_evaluators(track, corpus, head, masks, out, device, seed, minutes, resume)
