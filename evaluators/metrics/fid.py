@@ -36,21 +36,22 @@ def fid(real: AnyArray, pred: AnyArray) -> float:
     real, pred = _embeddings(real, "real"), _embeddings(pred, "pred")
     if real.shape[1] != pred.shape[1]:
         raise ValueError(f"real has {real.shape[1]} columns but pred has {pred.shape[1]}")
-    return frechet(real.mean(axis=0), covariance(real), pred.mean(axis=0), covariance(pred))
+    root = symmetric_root(covariance(real))
+    return frechet_from_root(real.mean(axis=0), root, pred.mean(axis=0), covariance(pred))
 
 
-def frechet(mean1: Float64, covariance1: Float64, mean2: Float64, covariance2: Float64) -> float:
-    """Fréchet distance of two Gaussians: means (d,), covariances (d, d)."""
-    return frechet_from_root(mean1, covariance1, symmetric_root(covariance1), mean2, covariance2)
+def frechet_from_root(mean1: Float64, root1: Float64, mean2: Float64, covariance2: Float64) -> float:
+    """Fréchet distance of two Gaussians, the first given by the symmetric root of its covariance.
 
-
-def frechet_from_root(
-    mean1: Float64, covariance1: Float64, root1: Float64, mean2: Float64, covariance2: Float64
-) -> float:
-    """:func:`frechet` when the symmetric root of ``covariance1`` is known already."""
+    Args:
+        mean1: (d,).
+        root1: (d, d), :func:`symmetric_root` of the first covariance.
+        mean2: (d,).
+        covariance2: (d, d).
+    """
     eigenvalues = np.asarray(np.linalg.eigvalsh(root1 @ covariance2 @ root1), dtype=np.float64)
     roots = np.sqrt(_without_rounding(eigenvalues)).sum()
-    distance = np.sum((mean1 - mean2) ** 2) + np.trace(covariance1) + np.trace(covariance2) - 2.0 * roots
+    distance = np.sum((mean1 - mean2) ** 2) + np.sum(root1**2) + np.trace(covariance2) - 2.0 * roots
     return max(float(distance), 0.0)
 
 
