@@ -35,7 +35,7 @@ _PUBLIC = {
     "load_track": "benchmark.tracks",
 }
 
-__all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604  (the table is the one list of public names)
+__all__ = [*_PUBLIC, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

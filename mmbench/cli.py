@@ -25,7 +25,9 @@ SubmissionArgument = Annotated[str, typer.Argument(help="Submission folder, or a
 TrackOption = Annotated[str, typer.Option("--track", help="Track id, or task name with --corpus.")]
 CorpusOption = Annotated[Path | None, typer.Option("--corpus", help="Folder in the MMHead layout; else embedded data.")]
 SplitOption = Annotated[str, typer.Option("--split", help="Split to evaluate on: train, val or test.")]
-SamplesOption = Annotated[int | None, typer.Option("--samples", min=1, help="Motions a clip of stochastic submissions.")]
+SamplesOption = Annotated[
+    int | None, typer.Option("--samples", min=1, help="Motions a clip of stochastic submissions.")
+]
 ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="strict, or official as the released code.")]
 HeadOption = Annotated[Path | None, typer.Option("--head", help="FLAME model file; else the open head.")]
 MasksOption = Annotated[Path | None, typer.Option("--masks", help="FLAME_masks.pkl that belongs to --head.")]
@@ -36,7 +38,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; 
 
 
 @app.command("list")
-def list_command(kind: Annotated[Kind | None, typer.Argument(help="What to list; everything by default.")] = None) -> None:
+def list_command(
+    kind: Annotated[Kind | None, typer.Argument(help="What to list; everything by default.")] = None,
+) -> None:
     """List tracks, metrics, reference models and submissions."""
     from mmbench.catalogue import listing
 
@@ -44,7 +48,9 @@ def list_command(kind: Annotated[Kind | None, typer.Argument(help="What to list;
 
 
 @app.command()
-def describe(identifier: Annotated[str, typer.Argument(metavar="ID", help="A track, metric, model or submission.")]) -> None:
+def describe(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="A track, metric, model or submission.")],
+) -> None:
     """Describe one thing in full: a metric with formula, unit, direction, source and caveats, for example."""
     from mmbench.catalogue import description
 
@@ -94,8 +100,8 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Score motions on disk. Never runs submitted code."""
-    from evaluators.evaluate import Setup
     from evaluators.evaluate import score as run
+    from evaluators.setting import Setup
     from mmbench.reports import print_results, progress_bar
 
     setup = Setup(
@@ -123,7 +129,9 @@ def evaluate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done and stop.")] = False,
 ) -> None:
     """Generate, then score: one result a submission and track, one table a track."""
-    from evaluators.evaluate import Setup, evaluate_all, plan_text
+    from evaluators.entrants import plan_text
+    from evaluators.evaluate import evaluate_all
+    from evaluators.setting import Setup
     from mmbench.reports import print_results, progress_bar
 
     setup = Setup(

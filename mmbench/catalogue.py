@@ -1,0 +1,154 @@
+"""What there is, in lists and one thing at a time."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmark.errors import InputError, Problem, nearest_names
+from benchmark.tracks import FROZEN_TRACKS, SPLITS_FOLDER, Track, load_track
+from evaluators.controls import CONTROLS, Control
+from evaluators.metrics import METRICS
+from evaluators.metrics.spec import MetricSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+DIRECTIONS = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "truth": "nearer to the truth's value is better",
+}
+WEIGHTS = ROOT / "evaluators" / "retrieval" / "weights"
+
+
+def _table(rows: list[tuple[str, ...]], headers: tuple[str, ...]) -> str:
+    from tabulate import tabulate
+
+    return str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
+
+
+def submission_folders() -> dict[str, Path]:
+    """Folders with a card below ``submissions/`` of the working folder and of the project, by name."""
+    places = [Path("submissions"), ROOT / "submissions"]
+    return {card.parent.name: card.parent for place in places for card in sorted(place.glob("*/submission.toml"))}
+
+
+def model_names() -> list[str]:
+    """Reference models: one module each in ``reference_models/``."""
+    shared = {"__init__", "train"}
+    return [path.stem for path in sorted((ROOT / "reference_models").glob("*.py")) if path.stem not in shared]
+
+
+def _tracks() -> str:
+    rows = [(track.id, track.title, " + ".join(track.inputs)) for track in FROZEN_TRACKS.values()]
+    return _table(rows, ("track", "what", "inputs"))
+
+
+def _metrics() -> str:
+    rows = [(key, spec.name, spec.unit, DIRECTIONS[spec.direction]) for key, spec in METRICS.items()]
+    return _table(rows, ("metric", "name", "unit", "direction"))
+
+
+def _models() -> str:
+    rows = [(name,) for name in model_names()]
+    return _table(rows, ("reference model",)) if rows else "no reference models in this version"
+
+
+def _submissions() -> str:
+    rows = [(f"submissions/{name}", _card_summary(folder)) for name, folder in submission_folders().items()]
+    rows += [(control.name, control.summary) for control in CONTROLS.values()]
+    return _table(rows, ("submission", "what"))
+
+
+def _card_summary(folder: Path) -> str:
+    import tomllib
+
+    with (folder / "submission.toml").open("rb") as file:
+        return str(tomllib.load(file).get("description", "")).split("\n")[0]
+
+
+_LISTS: dict[str, Callable[[], str]] = {
+    "tracks": _tracks,
+    "metrics": _metrics,
+    "models": _models,
+    "submissions": _submissions,
+}
+
+
+def listing(kind: str | None) -> str:
+    """A table of one kind of thing, or all tables."""
+    return "\n\n".join(_LISTS[name]() for name in ([kind] if kind else _LISTS))
+
+
+def description(identifier: str) -> str:
+    """Everything about one track, metric, control, submission or reference model.
+
+    Raises:
+        InputError: Nothing of this name; suggests the nearest names.
+    """
+    keys = dict(METRICS) | {spec.id: spec for spec in METRICS.values()}
+    if identifier in keys:
+        return describe_metric(keys[identifier])
+    if identifier in CONTROLS:
+        return describe_control(CONTROLS[identifier])
+    folders = submission_folders()
+    name = identifier.removeprefix("submissions/").rstrip("/")
+    if name in folders:
+        return (folders[name] / "submission.toml").read_text(encoding="utf-8").rstrip()
+    if name in model_names():
+        return _model_docstring(name)
+    if identifier in FROZEN_TRACKS or any(identifier == id_.partition("@")[0] for id_ in FROZEN_TRACKS):
+        return describe_track(load_track(identifier))
+    known = (*FROZEN_TRACKS, *METRICS, *CONTROLS, *(f"submissions/{folder}" for folder in folders), *model_names())
+    raise InputError(Problem("nothing of this name", identifier, mend=nearest_names(identifier, known)))
+
+
+def describe_metric(spec: MetricSpec) -> str:
+    """A metric with formula, unit, direction, source and caveats."""
+    lines = [
+        f"{spec.id}  {spec.name}",
+        "",
+        spec.summary,
+        "",
+        f"formula    {spec.formula}",
+        f"official   {spec.official}",
+        f"unit       {spec.unit}",
+        f"direction  {DIRECTIONS[spec.direction]}",
+        f"range      {spec.range[0]:g} to {'infinity' if spec.range[1] is None else f'{spec.range[1]:g}'}",
+        f"needs      {', '.join(spec.needs)}",
+        f"source     {spec.citation}",
+        "",
+        "caveats",
+        *(f"  - {caveat}" for caveat in spec.caveats),
+    ]
+    return "\n".join(lines)
+
+
+def describe_control(control: Control) -> str:
+    """What a control answers with and what it shows."""
+    return f"{control.name}\n\nanswers with  {control.summary}\nshows         {control.shows}"
+
+
+def describe_track(track: Track) -> str:
+    """A track with its protocol, splits, metrics and encoders."""
+    folder = SPLITS_FOLDER / track.id.replace("/", "-")
+    counts = {path.stem: len(path.read_text(encoding="utf-8").split()) for path in sorted(folder.glob("*.txt"))}
+    lines = [
+        f"{track.id}  {track.title}",
+        "",
+        f"inputs     {' + '.join(track.inputs)}, frame count",
+        f"clips      {', '.join(f'{split} {count}' for split, count in counts.items())}",
+        f"gallery    {track.gallery}",
+        f"samples    {track.samples} a clip for stochastic submissions, 1 otherwise",
+        f"seed       {track.seed}",
+        f"metrics    {', '.join(track.metrics)}",
+    ]
+    card = WEIGHTS / track.id.replace("/", "-") / "card.json"
+    if card.is_file():
+        lines += ["", "encoders", json.dumps(json.loads(card.read_text(encoding="utf-8")), indent=1)]
+    return "\n".join(lines)
+
+
+def _model_docstring(name: str) -> str:
+    import ast
+
+    source = (ROOT / "reference_models" / f"{name}.py").read_text(encoding="utf-8")
+    return ast.get_docstring(ast.parse(source)) or name

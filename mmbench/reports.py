@@ -1,0 +1,104 @@
+"""What commands print: progress on stderr, tables and JSON on stdout."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from benchmark.errors import InputError, Problem
+from benchmark.progress import Progress
+from evaluators.result import Result
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress callback drawn on stderr with elapsed and remaining time; silent lines when it is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as Eta
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), Eta())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks: dict[str, TaskID] = {}
+        ended: set[str] = set()
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+            if not console.is_terminal and done >= total and stage not in ended:
+                ended.add(stage)
+                console.print(f"{stage}: {done} of {total}", highlight=False)
+
+        yield report
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    """All problems in one table on stderr, one line each where there is only one."""
+    if len(problems) == 1:
+        typer.echo(f"error: {problems[0]}", err=True)
+        return
+    typer.echo(f"{len(problems)} problems:\n{problem_table(problems)}", err=True)
+
+
+def problem_table(problems: Sequence[Problem]) -> str:
+    """Problems as a table: where, what, expected, got, how to mend it."""
+    from tabulate import tabulate
+
+    rows = [(problem.where, problem.what, problem.expected, problem.got, problem.mend) for problem in problems]
+    headers = ("where", "what", "expected", "got", "to mend")
+    return str(
+        tabulate(rows, headers=headers, tablefmt="simple", maxcolwidths=[44, 40, 28, 28, 44], disable_numparse=True)
+    )
+
+
+def print_json(record: object) -> None:
+    """A record on stdout as JSON."""
+    sys.stdout.write(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_results(results: Sequence[Result], as_json: bool) -> None:
+    """One table a track, or the list of records as JSON; incomplete rows end in exit code 2 after all is printed.
+
+    Raises:
+        InputError: Some row is incomplete; its result file is written all the same.
+    """
+    if as_json:
+        print_json([result.model_dump(mode="json") for result in results])
+    else:
+        from evaluators.table import results_table
+
+        typer.echo(results_table(results))
+    incomplete = [result for result in results if not result.ranked]
+    if incomplete:
+        raise InputError(
+            [
+                Problem("not ranked", f"{result.submission.name} on {result.track.id}", got=result.why_not or "")
+                for result in incomplete
+            ]
+        )
+
+
+def print_validation(submission: Path, as_json: bool) -> None:
+    """All problems and notes of a submission.
+
+    Raises:
+        InputError: There are problems.
+    """
+    from dataclasses import asdict
+
+    from benchmark.submission_check import validate
+
+    report = validate(submission)
+    if as_json:
+        print_json({"problems": [asdict(problem) for problem in report.problems], "notes": report.notes})
+    for note in [] if as_json else report.notes:
+        typer.echo(f"note: {note}")
+    if report.problems:
+        raise InputError(report.problems)
+    if not as_json:
+        typer.echo(f"{submission}: valid")
