@@ -77,7 +77,7 @@ class Motion:
 
 @dataclass(frozen=True)
 class TrainingClip:
-    """One clip of a track's training split, as handed to a submission whose card asks for ``training_data``."""
+    """One clip of a track's training split, as handed to a submission whose card says ``needs_training_clips = true``."""
 
     clip_id: str
     texts: Texts
@@ -90,11 +90,13 @@ class Generator(Protocol):
     """What a code submission's entry must build.
 
     The entry is called once in the submission's own process: without arguments, or with
-    ``training_clips=Sequence[TrainingClip]`` when the card says ``training_data = true``.
+    ``training_clips=Sequence[TrainingClip]`` when the card says ``needs_training_clips = true``.
     """
 
-    def generate(self, conditions: Sequence[Condition], seed: int) -> Sequence[Motion]:
+    def generate(self, conditions: Sequence[Condition], seed: int) -> Sequence[Motion | None]:
         """One motion per condition, in order, each of exactly ``condition.frames`` frames.
+
+        None in place of a motion declares that the generator abstains from that clip.
 
         Args:
             conditions: A batch of conditions. The harness chooses its size.
