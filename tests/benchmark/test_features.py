@@ -10,8 +10,6 @@ from benchmark import _features_text
 from benchmark.errors import InputError
 from benchmark.features import FeatureCache, LogMel, TextEncoder, Wav2Vec2, audio_encoder, text_encoder
 
-pytest.importorskip("torch")
-
 
 @pytest.fixture(scope="module")
 def minilm(tmp_path_factory: pytest.TempPathFactory) -> TextEncoder:
