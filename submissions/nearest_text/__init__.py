@@ -1,0 +1,1 @@
+"""The nearest-text baseline: what a generator must beat."""
