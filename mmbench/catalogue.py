@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import fill
 
 from benchmark.errors import InputError, Problem, nearest_names
 from benchmark.tracks import FROZEN_TRACKS, SPLITS_FOLDER, Track, load_track
@@ -11,6 +12,7 @@ from evaluators.metrics import METRICS
 from evaluators.metrics.spec import MetricSpec
 
 ROOT = Path(__file__).resolve().parent.parent
+WIDTH = 110
 DIRECTIONS = {
     "higher": "higher is better",
     "lower": "lower is better",
@@ -103,22 +105,19 @@ def description(identifier: str) -> str:
 
 def describe_metric(spec: MetricSpec) -> str:
     """A metric with formula, unit, direction, source and caveats."""
-    lines = [
-        f"{spec.id}  {spec.name}",
-        "",
-        spec.summary,
-        "",
-        f"formula    {spec.formula}",
-        f"official   {spec.official}",
-        f"unit       {spec.unit}",
-        f"direction  {DIRECTIONS[spec.direction]}",
-        f"range      {spec.range[0]:g} to {'infinity' if spec.range[1] is None else f'{spec.range[1]:g}'}",
-        f"needs      {', '.join(spec.needs)}",
-        f"source     {spec.citation}",
-        "",
-        "caveats",
-        *(f"  - {caveat}" for caveat in spec.caveats),
-    ]
+    greatest = "infinity" if spec.range[1] is None else f"{spec.range[1]:g}"
+    fields = {
+        "formula": spec.formula,
+        "official": spec.official,
+        "unit": spec.unit,
+        "direction": DIRECTIONS[spec.direction],
+        "range": f"{spec.range[0]:g} to {greatest}",
+        "needs": ", ".join(spec.needs),
+        "source": spec.citation,
+    }
+    lines = [f"{spec.id}  {spec.name}", "", fill(spec.summary, WIDTH), ""]
+    lines += [fill(f"{name:<11}{text}", WIDTH, subsequent_indent=" " * 11) for name, text in fields.items()]
+    lines += ["", "caveats", *(fill(f"  - {text}", WIDTH, subsequent_indent="    ") for text in spec.caveats)]
     return "\n".join(lines)
 
 

@@ -5,12 +5,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark.errors import InputError, Problem
+from benchmark.errors import CheckFailedError, InputError, Problem
 from benchmark.progress import Progress
 from evaluators.result import Result
+
+if TYPE_CHECKING:
+    from benchmark.corpus import Corpus
 
 
 @contextmanager
@@ -102,3 +106,91 @@ def print_validation(submission: Path, as_json: bool) -> None:
         raise InputError(report.problems)
     if not as_json:
         typer.echo(f"{submission}: valid")
+
+
+def build_mini() -> None:
+    """Builds the embedded corpus where it is absent and checks it against its manifest.
+
+    Raises:
+        CheckFailedError: What was built differs from the manifest.
+    """
+    from benchmark.mini.build import check, ensure
+
+    with progress_bar() as progress:
+        path = ensure(lambda done, total: progress("building the embedded corpus", done, total))
+        problems = check(path)
+    if problems:
+        print_problems(problems)
+        raise CheckFailedError(f"{path} differs from its manifest in {len(problems)} places")
+    typer.echo(f"{path}: built and equal to its manifest")
+
+
+def print_description(corpus: Path | None, as_json: bool) -> None:
+    """Counts, durations and statistics of a corpus."""
+    from benchmark.corpus_describe import describe
+
+    found = _corpus(corpus)
+    with progress_bar() as progress:
+        description = describe(found, lambda done, total: progress("reading clips", done, total))
+    if as_json:
+        print_json(description.to_json())
+    else:
+        typer.echo(description.render())
+
+
+def print_verification(corpus: Path | None, as_json: bool) -> None:
+    """All findings about a corpus in one table.
+
+    Raises:
+        CheckFailedError: Some finding is an error.
+    """
+    from dataclasses import asdict
+
+    from benchmark.corpus_check import errors_of, render, verify
+
+    path = corpus if corpus is not None else _corpus(None).path
+    with progress_bar() as progress:
+        findings = verify(path, progress=lambda done, total: progress("checking clips", done, total))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        typer.echo(render(findings) if findings else f"{path}: nothing wrong")
+    if errors := errors_of(findings):
+        raise CheckFailedError(f"{len(errors)} errors in {path}")
+
+
+def train_evaluators(
+    track: str,
+    corpus: Path | None,
+    head: Path | None,
+    masks: Path | None,
+    out: Path,
+    device: str,
+    seed: int,
+    minutes: float | None,
+    resume: bool,
+) -> None:
+    """Trains the encoders of a track and says where they lie."""
+    from evaluators.retrieval.train import train_evaluators as train
+
+    from evaluators.setting import Setup
+
+    setup = Setup(corpus=corpus, head=head, masks=masks, device=device)
+    [found] = setup.tracks([track])
+    folder = train(setup, found, out=out, seed=seed, minutes=minutes, resume=resume, progress=_say)
+    typer.echo(folder)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _corpus(path: Path | None) -> "Corpus":
+    """A corpus of the user's, or the embedded one, built first if it is absent."""
+    from benchmark.corpus import load_corpus
+    from evaluators.setting import embedded_corpus
+
+    if path is not None:
+        return load_corpus(path)
+    with progress_bar() as progress:
+        return embedded_corpus(progress)
