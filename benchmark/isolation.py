@@ -98,10 +98,15 @@ class Plan:
 
 
 def generate(
-    plan: Plan,
+    submission: Submission,
     conditions: Iterable[Condition],
     out: Path,
     *,
+    track: str,
+    split: str,
+    samples: int,
+    seed: int,
+    n_region: int | None = None,
     training_clips: TrainingLoader | None = None,
     timeout: float = TIMEOUT,
     progress: Progress | None = None,
@@ -111,9 +116,14 @@ def generate(
     The same call again makes only what is missing. A clip that fails costs that clip: its status and a problem say so.
 
     Args:
-        plan: Who is asked for what. Code is run in a process of its own, predictions are checked and copied.
+        submission: Code is run in a process of its own; predictions are checked and copied.
         conditions: What is asked, in frozen order; consumed one by one.
         out: Folder for ``<sample>.npz``, ``predictions.json`` and ``log.txt``.
+        track: Track id with version.
+        split: Split the conditions come from.
+        samples: Motions a clip of stochastic submissions; the others make one.
+        seed: Root of the seeds of all samples, batches and clips.
+        n_region: Vertices of the face region, to check outputs of vertices.
         training_clips: Gives the training clips of the track; called if the card needs them.
         timeout: Seconds the entry may take to be built, and each batch to be made.
         progress: Told how many motions are made.
@@ -121,6 +131,7 @@ def generate(
     Raises:
         InputError: The entry cannot be built, or the submission and the track do not fit.
     """
+    plan = Plan(submission, track, split, samples, seed, n_region)
     if plan.submission.card.kind == "predictions":
         return collect(plan, {condition.clip_id: condition.frames for condition in conditions}, out)
     training = _training(plan.submission, training_clips)

@@ -142,7 +142,7 @@ class Predictions:
 
 
 def read_predictions(
-    folder: Path, expected: Mapping[str, int], samples: int, output: Output, n_region: int | None = None
+    folder: Path, expected: Mapping[str, int], samples: int | None, output: Output, n_region: int | None = None
 ) -> Predictions:
     """Opens predictions and checks every array: name, dtype, shape, length, finiteness, plausible size.
 
@@ -151,7 +151,7 @@ def read_predictions(
     Args:
         folder: ``<sample>.npz`` files, with or without ``predictions.json``.
         expected: Frames of every clip, in frozen order.
-        samples: Motions a clip; files beyond that are not read.
+        samples: Motions a clip; files beyond that are not read. None for as many as there are, counted from 0.
         output: What the arrays must be.
         n_region: Vertices of the face region, for output ``vertices``; unchecked when None.
 
@@ -161,6 +161,8 @@ def read_predictions(
     if not folder.is_dir():
         raise InputError(Problem("no such predictions folder", str(folder), "a folder with 0.npz"))
     record = read_record(folder / RECORD_NAME) if (folder / RECORD_NAME).is_file() else None
+    if samples is None:
+        samples = next(count for count in range(10_000) if not (folder / f"{count}.npz").exists()) or 1
     rows: dict[str, list[Status]] = {clip: [] for clip in expected}
     predictions = Predictions(folder, record, output, samples, dict(expected), rows)
     if record is not None:
