@@ -35,8 +35,7 @@ class Judge:
 
     @property
     def text_encoder(self) -> TextMotionEvaluator:
-        """The text-motion encoder; nothing is judged without one."""
-        assert self.evaluators.text is not None
+        """The text-motion encoder."""
         return self.evaluators.text
 
     @property

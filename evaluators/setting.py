@@ -107,8 +107,6 @@ class Setup:
         head = self.read_head
         name = self.evaluators or load_track(f"mini/{track.task}").id
         evaluators = load_evaluators(name, self.device, head=head)
-        if evaluators.text is None:
-            raise InputError(Problem("no text-motion encoder among these", name, mend="name encoders that include one"))
         return Judge(track, self.read_corpus, self.split, ids, frames, head, evaluators, self.protocol, self.device)
 
     def training_clips(self, track: Track) -> Iterator[TrainingClip]:
