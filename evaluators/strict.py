@@ -92,7 +92,7 @@ class _Scorer:
         samples = values.mean(axis=1).tolist()
         self._record(key, float(values.mean()), interval, values.shape[1], per_sample=samples, **more)
 
-    def _pairs(self, kind: str) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def _pairs(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
         """Condition embeddings (N, d) and motion embeddings (K, N, d) of one evaluator."""
         if kind == "text":
             return self.truth.text_queries, self.measured.motion

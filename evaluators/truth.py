@@ -108,7 +108,7 @@ class TruthSide:
         if not self._whole(path):
             shape = (sum(self.judge.frames), len(self.judge.head.region_ids), 3)
             with atomic_path(path) as temporary:
-                file = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)  # type: ignore[no-untyped-call]
+                file = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float32, shape=shape)
                 start = 0
                 for part in chunks(len(self.motions)):
                     self._progress("vertices of the truth", part.stop, len(self.motions))

@@ -1,7 +1,7 @@
 """What there is, in lists and one thing at a time."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
 
@@ -21,7 +21,7 @@ DIRECTIONS = {
 WEIGHTS = ROOT / "evaluators" / "retrieval" / "weights"
 
 
-def _table(rows: list[tuple[str, ...]], headers: tuple[str, ...]) -> str:
+def _table(rows: Sequence[tuple[str, ...]], headers: tuple[str, ...]) -> str:
     from tabulate import tabulate
 
     return str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
@@ -55,7 +55,9 @@ def _models() -> str:
 
 
 def _submissions() -> str:
-    rows = [(f"submissions/{name}", _card_summary(folder)) for name, folder in submission_folders().items()]
+    rows: list[tuple[str, ...]] = [
+        (f"submissions/{name}", _card_summary(folder)) for name, folder in submission_folders().items()
+    ]
     rows += [(control.name, control.summary) for control in CONTROLS.values()]
     return _table(rows, ("submission", "what"))
 

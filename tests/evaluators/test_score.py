@@ -47,7 +47,7 @@ def score_control(world: World, name: str, out: Path, protocol: Protocol = "stri
     return score_motions(world, [motions], out, protocol)
 
 
-def score_motions(world: World, samples: list[list[np.ndarray]], out: Path, protocol: Protocol = "strict") -> Result:  # type: ignore[type-arg]
+def score_motions(world: World, samples: list[list[np.ndarray]], out: Path, protocol: Protocol = "strict") -> Result:
     judge = world.judge(protocol)
     for k, motions in enumerate(samples):
         write_sample(out / "predictions", k, zip(judge.clip_ids, motions, strict=False))
@@ -107,9 +107,7 @@ def test_without_the_neck_the_strict_score_falls_and_the_official_one_does_not(w
         for protocol in protocols
         for name, answer in (("moving", motions), ("still", still))
     }
-    strict, official = (
-        [match[protocol, name]["text_match"] for name in ("moving", "still")] for protocol in protocols
-    )
+    strict, official = ([match[protocol, name]["text_match"] for name in ("moving", "still")] for protocol in protocols)
     assert strict[0] is not None and strict[1] is not None and strict[0] < strict[1]
     assert official[0] == official[1]
     fid = match["official", "moving"]["fid"]
@@ -124,13 +122,11 @@ def test_the_official_truth_row_keeps_its_head_pose(world: World, tmp_path: Path
     assert result.metrics["multimodality"].refused
 
 
-def test_vertices_score_as_the_parameters_they_come_from_except_for_the_head_pose(
-    world: World, tmp_path: Path
-) -> None:
+def test_vertices_score_as_the_parameters_they_come_from_except_for_the_head_pose(world: World, tmp_path: Path) -> None:
     judge = world.judge()
     motions = [world.corpus.motion(clip_id) for clip_id in judge.clip_ids]
     meshes = judge.region_vertices(motions)
-    result = score_motions(world, [meshes], tmp_path)  # type: ignore[list-item]
+    result = score_motions(world, [meshes], tmp_path)
     assert result.metrics["lve_mm"].value == pytest.approx(0, abs=1e-4)
     assert result.protocol.head_pose == "absent: the submission returns vertices"
     match, truth = result.metrics["text_match"].value, result.truth["text_match"].value

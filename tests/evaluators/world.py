@@ -6,7 +6,7 @@ import wave
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -138,4 +138,4 @@ def make_world(folder: Path, clips: int = 40) -> World:
     fakes: dict[str, Any] = {"text": FakeText(corpus, head), "audio": FakeAudio(corpus, head)}
     evaluators = EvaluatorSet(id="fake", trained_on="user", head_sha256=head.sha256, **fakes)
     [track] = tracks_of_corpus(corpus)
-    return World(corpus, head, cast(EvaluatorSet, evaluators), track)
+    return World(corpus, head, evaluators, track)
