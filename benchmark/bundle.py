@@ -1,7 +1,7 @@
 """The bundle: a folder made by copying conditions, and all a generator's process is given. Truth is never put in."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -118,19 +118,3 @@ def _write_training(folder: Path, clips: Iterable[TrainingClip]) -> str:
     text = json.dumps(entries, sort_keys=True)
     (folder / "training.json").write_text(text, encoding="utf-8")
     return content_hash(text, motions)
-
-
-def made_up_conditions() -> Iterator[Condition]:
-    """Two short conditions made of nothing real, for trying a submission out without any corpus."""
-    for clip, (frames, text) in enumerate(((24, "A person smiles, then nods slowly."), (41, "A person frowns."))):
-        time = np.arange(frames * 640) / 16_000
-        audio = (0.1 * np.sin(2 * np.pi * 140 * time) * np.sin(np.pi * 3 * time) ** 2).astype(np.float32)
-        yield Condition(f"made_up_{clip}", Texts(text, "calm", text, "the head turns", "a quiet day"), audio, frames)
-
-
-def made_up_training() -> Iterator[TrainingClip]:
-    """Two training clips made of nothing real, for trying a submission out without any corpus."""
-    for clip, text in enumerate(("A person smiles.", "A person frowns and looks away.")):
-        wave = np.sin(np.arange(30)[:, None] / 5 + clip + np.arange(PARAMETERS) / 7)
-        parameters = (0.1 * wave).astype(np.float32)
-        yield TrainingClip(f"made_up_train_{clip}", Texts(text, "calm", text, "still", "a quiet day"), parameters)

@@ -10,19 +10,17 @@ from pathlib import Path
 
 from benchmark.bundle import Bundle, write_bundle
 from benchmark.errors import InputError, Problem
+from benchmark.motion_check import header_problem, load_checked, max_file_bytes, shortened
 from benchmark.npz import NpzReader
 from benchmark.parts import Parts
+from benchmark.plan import Plan, derive_seed
 from benchmark.predictions import (
     RECORD_NAME,
     Predictions,
     PredictionsRecord,
     Status,
-    header_problem,
-    load_checked,
-    max_file_bytes,
     read_predictions,
     read_record,
-    shortened,
     write_record,
     write_sample,
 )
@@ -31,8 +29,6 @@ from benchmark.protocol import FPS, Condition, FloatArray, TrainingClip
 from benchmark.storage import content_hash
 from benchmark.submission import PREDICTIONS_FOLDER, Submission
 
-PROTOCOL_VERSION = 1
-"""Raised when the same submission, conditions and seed could give other motions: kept parts are then not reused."""
 PARTS_FOLDER = ".parts"
 LOG_NAME = "log.txt"
 TIMEOUT = 600.0
@@ -51,50 +47,6 @@ _MENDS: dict[Status, str] = {
 Progress = Callable[[int, int], None]
 """Called with the motions made so far and the motions asked for."""
 TrainingLoader = Callable[[], Iterable[TrainingClip]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is asked of a submission: everything its motions depend on but the conditions themselves."""
-
-    submission: Submission
-    """Who is asked."""
-    track: str
-    """Track id with version."""
-    split: str
-    """Split the conditions come from."""
-    samples: int
-    """Motions a clip of stochastic submissions; the others make one."""
-    seed: int
-    """Root of the seeds of all samples, batches and clips."""
-    n_region: int | None = None
-    """Vertices of the face region, to check outputs of vertices."""
-
-    @property
-    def count(self) -> int:
-        """Motions a clip of this submission."""
-        return self.submission.samples(self.samples)
-
-    def key(self, bundle_sha256: str) -> str:
-        """Hash of everything the motions depend on; work is only ever reused under the same key."""
-        made_by = (self.submission.code_sha256, self.submission.card_sha256, bundle_sha256)
-        asked = (self.track, self.split, str(self.count), str(self.seed), str(self.n_region))
-        return content_hash(str(PROTOCOL_VERSION), *made_by, *asked)
-
-    def tasks(self, clips: int, done: Callable[[tuple[int, int]], bool]) -> list[Task]:
-        """What is left to ask, in order: whole batches, or single clips of a batch that was begun."""
-        left: list[Task] = []
-        size = self.submission.card.batch_size
-        for sample in range(self.count):
-            for number, first in enumerate(range(0, clips, size)):
-                positions = tuple(range(first, min(first + size, clips)))
-                seed = derive_seed(derive_seed(self.seed, sample), number)
-                seeds = tuple(derive_seed(seed, position) for position in positions)
-                task = Task(f"{sample}-{number}", sample, positions, seed, seeds)
-                missing = [position for position in positions if not done((sample, position))]
-                begun = [single for single in task.one_by_one() if single.positions[0] in missing]
-                left += [task] if len(missing) == len(positions) else begun
-        return left
 
 
 def generate(
@@ -132,18 +84,18 @@ def generate(
         InputError: The entry cannot be built, or the submission and the track do not fit.
     """
     plan = Plan(submission, track, split, samples, seed, n_region)
-    if plan.submission.card.kind == "predictions":
+    if submission.card.kind == "predictions":
         return collect(plan, {condition.clip_id: condition.frames for condition in conditions}, out)
-    training = _training(plan.submission, training_clips)
+    training = _training(submission, training_clips)
     with tempfile.TemporaryDirectory(prefix="mmbench-", ignore_cleanup_errors=True) as temporary:
-        room = Room.below(Path(temporary), plan.submission.folder)
-        bundle = write_bundle(room.bundle, conditions, plan.submission.card.inputs, training)
+        room = Room.below(Path(temporary), submission.folder)
+        bundle = write_bundle(room.bundle, conditions, submission.card.inputs, training)
         if (whole := _whole(plan, bundle, out)) is not None:
             return whole
-        run = _Run(plan, bundle, Parts(out / PARTS_FOLDER / plan.key(bundle.sha256)[:32]))
+        run = Run(plan, bundle, Parts(out / PARTS_FOLDER / plan.key(bundle.sha256)[:32]))
         run.restore(progress)
         tasks = plan.tasks(len(bundle.frames), run.parts.__contains__)
-        with closing(run_tasks(plan.submission, room, tasks, timeout, out / LOG_NAME)) as outcomes:
+        with closing(run_tasks(submission, room, tasks, timeout, out / LOG_NAME)) as outcomes:
             for outcome in outcomes:
                 run.accept(outcome)
                 run.report(progress)
@@ -171,24 +123,20 @@ def collect(plan: Plan, frames: Mapping[str, int], out: Path) -> Predictions:
     return _write(plan, Bundle(source, dict(frames), bundle_sha256), out, found.status, found.problems, valid, None)
 
 
-def derive_seed(seed: int, branch: int) -> int:
-    """A seed below 2^31 for one branch of a seed: a run's samples, a sample's batches, a batch's clips.
-
-    >>> derive_seed(7, 0) == derive_seed(7, 0), derive_seed(7, 0) == derive_seed(7, 1)
-    (True, False)
-    """
-    return int(content_hash(str(seed), str(branch))[:8], 16) >> 1
-
-
 @dataclass
-class _Run:
+class Run:
     """The bookkeeping of one generation: which motions are there, which are not and why."""
 
     plan: Plan
+    """What is asked."""
     bundle: Bundle
+    """What the generator was given."""
     parts: Parts
+    """What was made and is valid."""
     faults: dict[tuple[int, int], tuple[Status, Problem]] = field(default_factory=dict)
+    """What was not, by sample and position."""
     lost_seconds: float = 0.0
+    """Seconds that led to no answer."""
 
     def restore(self, progress: Progress | None) -> None:
         """Takes up what an interrupted run left."""

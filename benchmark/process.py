@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -255,7 +255,12 @@ class Worker:
 
 
 def run_tasks(
-    submission: Submission, room: Room, tasks: Sequence[Task], timeout: float, log: Path
+    submission: Submission,
+    room: Room,
+    tasks: Sequence[Task],
+    timeout: float,
+    log: Path,
+    on_ready: Callable[[str], None] | None = None,
 ) -> Generator[Outcome, None, None]:
     """Has a submission answer tasks, in order; close the iterator to stop early.
 
@@ -268,6 +273,7 @@ def run_tasks(
         tasks: What to ask.
         timeout: Seconds the entry may take to be built, and each task to be answered.
         log: File that keeps what the process printed, size-limited.
+        on_ready: Told once the entry is built, with the heavy packages it loaded.
 
     Raises:
         InputError: The entry cannot be built.
@@ -276,7 +282,9 @@ def run_tasks(
     deaths = 0
     while left:
         with Worker(submission, room, list(left), log) as worker:
-            worker.wait_ready(timeout)
+            loaded = worker.wait_ready(timeout)
+            if on_ready is not None:
+                on_ready(loaded)
             while left and not (outcome := worker.wait(left[0], timeout)).fault:
                 left.popleft()
                 deaths = 0

@@ -39,7 +39,7 @@ def main(job_path: str) -> int:
     try:
         generator = build(job)
     except (Exception, SystemExit):
-        put(outbox, "failed", _last_traceback())
+        put(outbox, "failed", _last_traceback("the entry cannot be built"))
         return 3
     put(outbox, "ready", " ".join(name for name in HEAVY if name in sys.modules))
     conditions = read_conditions(Path(job["bundle"]))
@@ -68,6 +68,9 @@ def answer(generator: Any, conditions: Conditions, task: dict[str, Any], output:
     try:
         answers = call(generator, [conditions[position] for position in positions], task["seed"])
     except (Exception, SystemExit) as error:
+        _last_traceback(
+            f"task {task['name']} failed" + (", its clips are tried one by one" if len(positions) > 1 else "")
+        )
         seeds = zip(positions, task["clip_seeds"], strict=True)
         answers = [_alone(generator, conditions[p], seed) for p, seed in seeds] if len(positions) > 1 else [error]
     arrays: dict[str, np.ndarray[Any, Any]] = {}
@@ -135,9 +138,10 @@ def _explain(error: Exception) -> str:
     return "".join(traceback.format_exception(error))[-_ERROR_CHARACTERS:]
 
 
-def _last_traceback() -> str:
+def _last_traceback(about: str) -> str:
+    """The exception being handled, also printed into the log."""
     text = traceback.format_exc()
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    print(f"{about}\n{text}", file=sys.stderr, flush=True)  # noqa: T201
     return text[-_ERROR_CHARACTERS:]
 
 
