@@ -108,10 +108,7 @@ def tracks_of_corpus(corpus: "Corpus", names: Iterable[str] = ()) -> list[Track]
     unknown = [name for name in wanted if name not in by_name]
     if unknown:
         raise InputError(
-            [
-                Problem("the corpus has no such task", name, expected=" or ".join(offered), got=name)
-                for name in unknown
-            ]
+            [Problem("the corpus has no such task", name, expected=" or ".join(offered), got=name) for name in unknown]
         )
     return list(dict.fromkeys(by_name[name] for name in wanted))
 
