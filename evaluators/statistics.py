@@ -2,7 +2,8 @@
 
 Clips of one performer or source video resemble each other, so what is resampled is the cluster, not the clip. Each
 interval answers: how far would this number move, had the same protocol met other performers of the same kind? It says
-nothing about training seeds.
+nothing about training seeds. Per-clip numbers that depend on other clips, the expected R-precision, are taken as given:
+the gallery they were computed against stays the whole set.
 """
 
 from collections.abc import Sequence

@@ -154,7 +154,7 @@ def test_intervals_of_a_mean_cover_it_about_95_times_of_100(count: int) -> None:
     intervals = [
         ClusterBootstrap(names, seed, 400).mean_interval(values) for seed, (values, names) in enumerate(trials)
     ]
-    assert 0.90 < coverage(intervals, 0.0) < 0.99
+    assert 0.88 < coverage(intervals, 0.0) < 0.99
 
 
 def test_treating_clips_of_a_performer_as_independent_would_be_overconfident() -> None:

@@ -62,15 +62,25 @@ def test_scales_with_the_square_of_the_embeddings() -> None:
     assert fid(3 * real, 3 * pred) == pytest.approx(9 * fid(real, pred))
 
 
-@pytest.mark.parametrize("n", [2, 5, 20])
-def test_fewer_clips_than_dimensions_give_a_number_and_a_caveat_not_a_crash(n: int) -> None:
+def singular_fid(real: NDArray[np.float64], pred: NDArray[np.float64]) -> float:
+    """By singular values of the centred embeddings, whose sum is tr((S1 S2)^1/2): no root of a rounding error."""
+    factors = [(side - side.mean(0)) / np.sqrt(len(side) - 1) for side in (real, pred)]
+    nuclear = np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum()
+    return float(((real.mean(0) - pred.mean(0)) ** 2).sum() + sum((f**2).sum() for f in factors) - 2 * nuclear)
+
+
+@pytest.mark.parametrize("n", [2, 5, 20, 100])
+def test_fewer_clips_than_dimensions_give_the_right_number_and_a_caveat_not_a_crash(n: int) -> None:
     """The released code's matrix root went complex or failed here; SciPy 1.11.2 to 1.12 returned 4e125."""
-    real, pred = sets(1, n=n, d=24)
-    factors = [(x - x.mean(0)) / np.sqrt(n - 1) for x in (real, pred)]
-    nuclear = np.linalg.svd(factors[0] @ factors[1].T, compute_uv=False).sum()  # = tr((S1 S2)^1/2), no root taken
-    expected = ((real.mean(0) - pred.mean(0)) ** 2).sum() + sum((f**2).sum() for f in factors) - 2 * nuclear
-    assert fid(real, pred) == pytest.approx(expected, rel=1e-6)
-    assert small_sample_caveat(n, 24) is not None
+    real, pred = np.random.default_rng(1).normal(size=(2, n, 128))
+    assert fid(real, pred) == pytest.approx(singular_fid(real, pred), rel=1e-12)
+    assert small_sample_caveat(n, 128) is not None
+
+
+def test_near_copies_of_few_clips_keep_their_small_distance() -> None:
+    """Roots of eigenvalues that are rounding error, 1e-8 where 0 is right, took away half of such a distance."""
+    real, noise = np.random.default_rng(1).normal(size=(2, 3, 256))
+    assert fid(real, real + 1e-3 * noise) == pytest.approx(singular_fid(real, real + 1e-3 * noise), rel=1e-6)
 
 
 @pytest.mark.parametrize("n, d", [(300, 8), (20, 64)])
