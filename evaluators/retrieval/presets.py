@@ -1,0 +1,108 @@
+"""Sizes and settings that retrieval networks are trained with."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Alteration = Literal["neck_zeroed", "neck_mirrored", "time_reversed"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything about a training run but its data and its seed."""
+
+    latent: int
+    feed_forward: int
+    layers: int
+    heads: int
+    dropout: float
+    head_pose: int
+    """3: neck rotation as released; 6: with its velocity."""
+    layout: Literal["joined", "fields"]
+    """Whether texts are encoded joined, as released, or field by field."""
+    half: bool
+    """Whether weights are stored as float16."""
+    batch: int
+    steps: int
+    learning_rate: float
+    decay: bool
+    """Whether the learning rate falls along a half cosine after a short warm-up, or stays as it is."""
+    reconstructed: int
+    """Clips of a batch whose motion is decoded."""
+    similarity: Literal["cosine", "euclidean"]
+    """What the contrastive loss compares latents by."""
+    temperature: float
+    contrastive: float
+    """Weight of the contrastive loss; reconstruction has 1, the others TMR's 1e-5."""
+    sampled: bool
+    """Whether the contrastive loss compares sampled latents, as TMR, or their means, which the metrics use."""
+    false_negative: float
+    """Texts more alike than this on the scale of (cosine + 1) / 2 are no negatives of each other."""
+    field_dropout: float
+    """Chance of leaving out each text field of a clip in a step; at least one stays."""
+    crop: tuple[int, int]
+    """Shortest and longest random crop shared by speech and motion, in frames."""
+    shifted: float
+    """Share of an audio batch that is another crop of a clip already in it: a negative but for its timing."""
+    alterations: tuple[Alteration, ...]
+    """Altered motions that are negatives of all texts, each of a quarter of the batch."""
+    validate_every: int
+    checkpoint_every: int
+
+
+EMBEDDED = Preset(
+    latent=128,
+    feed_forward=512,
+    layers=2,
+    heads=4,
+    dropout=0.0,
+    head_pose=6,
+    layout="fields",
+    half=True,
+    batch=64,
+    steps=1500,
+    learning_rate=1e-3,
+    decay=True,
+    reconstructed=16,
+    similarity="euclidean",
+    temperature=0.1,
+    contrastive=1.0,
+    sampled=False,
+    false_negative=0.80,
+    field_dropout=0.3,
+    crop=(40, 140),
+    shifted=0.25,
+    alterations=("neck_zeroed", "neck_mirrored", "time_reversed"),
+    validate_every=100,
+    checkpoint_every=50,
+)
+"""About a million parameters, trained in minutes on two cores: for the embedded corpus."""
+
+RELEASED = Preset(
+    latent=256,
+    feed_forward=1024,
+    layers=6,
+    heads=4,
+    dropout=0.1,
+    head_pose=3,
+    layout="joined",
+    half=False,
+    batch=32,
+    steps=100_000,
+    learning_rate=1e-4,
+    decay=False,
+    reconstructed=32,
+    similarity="cosine",
+    temperature=0.1,
+    contrastive=0.1,
+    sampled=True,
+    false_negative=0.80,
+    field_dropout=0.0,
+    crop=(75, 75),
+    shifted=0.0,
+    alterations=(),
+    validate_every=1000,
+    checkpoint_every=500,
+)
+"""The released architecture and TMR's recipe, for a GPU and a full-size corpus."""
+
+PRESETS: dict[str, Preset] = {"embedded": EMBEDDED, "released": RELEASED}
