@@ -33,6 +33,8 @@ class Finding(Problem):
 
     level: Level = "error"
     """``error``: cannot be scored, or leaks; ``warning``: can be scored, but is implausible; ``note``: good to know."""
+    leak: bool = False
+    """Whether a score would be of motions that could have been trained on, rather than impossible."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def _listing(corpus: Corpus) -> Iterator[Finding]:
             names = ", ".join(sorted(set(found), key=SPLITS.index))
             if len(set(found)) > 1:
                 mend = "keep it in one of them"
-                yield Finding("clip is in two splits", f"{task}, {clip_id}", "one split", names, mend)
+                yield Finding("clip is in two splits", f"{task}, {clip_id}", "one split", names, mend, leak=True)
             elif len(found) > 1:
                 got = f"{len(found)} times in {names}"
                 yield Finding("clip is listed twice", f"{task}, {clip_id}", "once", got, level="warning")
@@ -270,7 +272,7 @@ def _same_motion(corpus: Corpus, seen: dict[str, _Seen]) -> Iterator[Finding]:
             what = "one motion under several names" + (" in different splits" if len(splits) > 1 else "")
             got = ", ".join(f"{name} ({'/'.join(sorted(split_of[name]))})" for name in names[:4])
             mend = "keep one of them" + (f" ({len(names)} in all)" if len(names) > 4 else "")
-            yield Finding(what, names[0], "a motion of its own for every clip", got, mend, level=level)
+            yield Finding(what, names[0], "a motion of its own for every clip", got, mend, level, leak=len(splits) > 1)
 
 
 def _pose_order(corpus: Corpus, seen: dict[str, _Seen]) -> Iterator[Finding]:

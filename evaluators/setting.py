@@ -1,5 +1,6 @@
 """From names on a command line to judges: corpus, tracks, head and encoders, looked up and checked."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from evaluators.result import Protocol
 
 if TYPE_CHECKING:
     from benchmark.corpus import Corpus
+    from benchmark.corpus_check import Finding
     from benchmark.head import HeadModel
     from evaluators.judge import Judge
 
@@ -38,6 +40,7 @@ class Setup:
     """Torch device that scores."""
     progress: Progress = field(default=no_progress, compare=False)
     """Told how far the work is."""
+    _findings: "dict[str, tuple[Finding, ...]]" = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def read_corpus(self) -> "Corpus":
@@ -83,16 +86,23 @@ class Setup:
             InputError: The split is empty, or clips of it cannot be read: all of them at once.
         """
         ids = split_ids(track, self.split, self.read_corpus)
-        frames: list[int] = []
-        problems: list[Problem] = []
-        for clip_id in ids:
-            try:
-                frames.append(self.read_corpus.frames(clip_id))
-            except InputError as error:
-                problems += error.problems
-        if problems:
-            raise InputError(problems)
-        return ids, tuple(frames)
+        faults = [finding for finding in self.findings(track) if finding.level == "error" and not finding.leak]
+        if faults:
+            raise InputError(faults)
+        return ids, tuple(self.read_corpus.frames(clip_id) for clip_id in ids)
+
+    def findings(self, track: Track) -> "tuple[Finding, ...]":
+        """What is wrong or odd about the clips of the user's corpus; the embedded one is checked when it is built."""
+        if self.corpus is None:
+            return ()
+        if track.task not in self._findings:
+            from benchmark.corpus_check import verify
+
+            def report(done: int, total: int) -> None:
+                self.progress("checking clips", done, total)
+
+            self._findings[track.task] = tuple(verify(self.read_corpus, [track.task], [self.split], report))
+        return self._findings[track.task]
 
     def judge(self, track: Track) -> "Judge":
         """Everything that turns motions of this track into numbers.
@@ -139,13 +149,14 @@ class Setup:
             found.append("motions tracked with another head are shown on the open head: vertex errors are indicative")
         if used_training and (source := self.training_source(track)) != track.id:
             found.append(f"this corpus has no training split: training clips are those of {source}")
+        odd = Counter(finding.what for finding in self.findings(track) if finding.level != "note")
+        found += [f"{what}: {count} times; see mmbench data verify" for what, count in odd.items()]
         return tuple(found)
 
 
 def embedded_corpus(progress: Progress = no_progress) -> "Corpus":
     """The embedded corpus, built below ``storage.home()`` if it is not there yet."""
-    from benchmark.mini.build import ensure
-
     from benchmark.corpus import load_corpus
+    from benchmark.mini.build import ensure
 
     return load_corpus(ensure(lambda done, total: progress("building the embedded corpus", done, total)))

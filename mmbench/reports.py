@@ -154,7 +154,7 @@ def print_verification(corpus: Path | None, as_json: bool) -> None:
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        typer.echo(render(findings) if findings else f"{path}: nothing wrong")
+        typer.echo(render(findings))
     if errors := errors_of(findings):
         raise CheckFailedError(f"{len(errors)} errors in {path}")
 
@@ -171,14 +171,28 @@ def train_evaluators(
     resume: bool,
 ) -> None:
     """Trains the encoders of a track and says where they lie."""
+    from benchmark.tracks import split_ids
     from evaluators.retrieval.train import train_evaluators as train
-
     from evaluators.setting import Setup
 
-    setup = Setup(corpus=corpus, head=head, masks=masks, device=device)
-    [found] = setup.tracks([track])
-    folder = train(setup, found, out=out, seed=seed, minutes=minutes, resume=resume, progress=_say)
-    typer.echo(folder)
+    with progress_bar() as bar:
+        setup = Setup(corpus=corpus, head=head, masks=masks, device=device, progress=bar)
+        [found] = setup.tracks([track])
+        data = setup.read_corpus
+    train(
+        found.id,
+        data,
+        {split: split_ids(found, split, data) for split in ("train", "val", "test")},
+        has_audio=found.has_audio,
+        out=out,
+        device=device,
+        seed=seed,
+        resume=resume,
+        minutes=minutes,
+        progress=_say,
+        head=setup.read_head,
+    )
+    typer.echo(out)
 
 
 def _say(text: str) -> None:
