@@ -163,9 +163,9 @@ def _note_start(loaded: str, begin: float, report: ValidationReport) -> None:
 
 
 def _judge_trial(card: Card, run: Run, folder: Path, report: ValidationReport) -> None:
-    told: dict[tuple[str, str, str], Problem] = {}
+    told: dict[tuple[str, str], Problem] = {}
     for _, fault in run.faults.values():
-        told.setdefault((fault.what, fault.expected, fault.got), fault)
+        told.setdefault((fault.what, "" if fault.expected else fault.got), fault)  # once, not once a clip
     report.problems += told.values()
     clips = list(run.bundle.frames)
     first, other, again = (dict(run.parts.motions(sample, clips)) for sample in range(3))
