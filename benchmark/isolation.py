@@ -24,7 +24,8 @@ from benchmark.predictions import (
     write_record,
     write_sample,
 )
-from benchmark.process import Outcome, Room, Task, last_lines, run_tasks
+from benchmark.process import Outcome, Room, Task, run_tasks
+from benchmark.process_log import last_lines
 from benchmark.protocol import FPS, Condition, FloatArray, TrainingClip
 from benchmark.storage import content_hash
 from benchmark.submission import PREDICTIONS_FOLDER, Submission

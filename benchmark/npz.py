@@ -5,8 +5,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -28,6 +30,10 @@ class Header:
     """Element type."""
     shape: tuple[int, ...]
     """Shape."""
+    fortran_order: bool
+    """Whether the first index runs fastest."""
+    start: int
+    """Bytes before the data."""
 
 
 class NpzReader:
@@ -68,12 +74,16 @@ class NpzReader:
         Raises:
             InputError: The data is damaged.
         """
+        header = self.headers[name]
         try:
             with self._zip.open(self._entries[name]) as file:
-                return np.ascontiguousarray(npy.read_array(file, allow_pickle=False, max_header_size=_MAX_HEADER))
-        except (zipfile.BadZipFile, ValueError, EOFError, OSError, zlib.error) as error:
+                data = bytearray(file.read())  # writable, so that torch takes the array without a warning
+        except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
             problem = Problem("array is damaged", f"{self.path}: {name}", "intact data", str(error), "write it again")
             raise InputError(problem) from error
+        order: Literal["F", "C"] = "F" if header.fortran_order else "C"
+        array = np.frombuffer(data, header.dtype, offset=header.start).reshape(header.shape, order=order)
+        return np.ascontiguousarray(array)
 
     def checksum(self, name: str) -> int:
         """CRC of an array's bytes with its header: different where arrays differ, as good as always."""
@@ -103,8 +113,8 @@ class NpzReader:
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError("encrypted or with a compression numpy does not write")
         with self._zip.open(entry) as file:
-            header, start = _parse_header(file)
-        size = start + int(np.prod(header.shape, dtype=object)) * header.dtype.itemsize
+            header = _read_npy_header(file)
+        size = header.start + int(np.prod(header.shape, dtype=object)) * header.dtype.itemsize
         if not header.dtype.hasobject and size != entry.file_size:
             raise ValueError(f"shape {header.shape} needs {size} bytes, the entry holds {entry.file_size}")
         return header
@@ -132,18 +142,28 @@ def collecting(problems: list[Problem]) -> Iterator[None]:
         problems.extend(error.problems)
 
 
-def _parse_header(file: IO[bytes]) -> tuple[Header, int]:
-    """The header at the start of an npy stream and the offset of the data behind it."""
-    version = npy.read_magic(file)
-    if version == (1, 0):
-        shape, _, dtype = npy.read_array_header_1_0(file, max_header_size=_MAX_HEADER)
-    elif version == (2, 0):
-        shape, _, dtype = npy.read_array_header_2_0(file, max_header_size=_MAX_HEADER)
-    else:
-        raise ValueError(f"npy format {version}")
+def _read_npy_header(file: IO[bytes]) -> Header:
+    """The header at the start of an npy stream."""
+    start = file.read(12)
+    width = {b"\x93NUMPY\x01\x00": 2, b"\x93NUMPY\x02\x00": 4}.get(start[:8])
+    if width is None:
+        raise ValueError("no npy header of format 1 or 2")
+    length = 8 + width + int.from_bytes(start[8 : 8 + width], "little")
+    if length > _MAX_HEADER:
+        raise ValueError(f"a header of {length} bytes")
+    return _parse_header(start + file.read(length - len(start)))
+
+
+@lru_cache(maxsize=1024)  # thousands of arrays share a few headers, and parsing one is slower than reading its data
+def _parse_header(header: bytes) -> Header:
+    read = npy.read_array_header_1_0 if header[6] == 1 else npy.read_array_header_2_0
+    try:
+        shape, fortran_order, dtype = read(BytesIO(header[8:]), max_header_size=_MAX_HEADER)
+    except Exception as error:  # numpy lets through whatever its tokenizer and parser raise on damaged text
+        raise ValueError(f"unreadable header: {error}") from error
     if any(side < 0 for side in shape):
         raise ValueError(f"shape {shape}")
-    return Header(dtype, shape), file.tell()
+    return Header(dtype, shape, fortran_order, len(header))
 
 
 def _open_zip(path: Path, max_bytes: int | None) -> zipfile.ZipFile:

@@ -10,22 +10,20 @@ import signal
 import site
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO
 
 from benchmark.errors import InputError, Problem
+from benchmark.process_log import Log, last_lines
 from benchmark.submission import Submission
 
 POLL_SECONDS = 0.01
 MAX_DEATHS = 3
 """A submission whose process dies this many times in a row without one answer is given up."""
-LOG_BYTES = 64 * 1024
 _TEXT_BYTES = 8 * 1024
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH")
 _PASSED_ON_PREFIXES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_")
@@ -137,43 +135,6 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.stdin.close()
 
 
-class Log:
-    """The first and last bytes a process printed; the rest is read and dropped, so that it never blocks."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._head = b""
-        self._tail: deque[bytes] = deque()
-        self._dropped = 0
-        self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
-        self._thread.start()
-
-    def _read(self, stream: IO[bytes]) -> None:
-        while chunk := os.read(stream.fileno(), 4096):
-            room = LOG_BYTES // 2 - len(self._head)
-            self._head += chunk[:room]
-            if chunk[room:]:
-                self._tail.append(chunk[room:])
-            while len(self._tail) > LOG_BYTES // 2 // 4096:
-                self._dropped += len(self._tail.popleft())
-        stream.close()
-
-    def text(self) -> str:
-        """What is known of the output, with a note where the middle was dropped."""
-        self._thread.join(timeout=0.5)
-        gap = f"\n[... {self._dropped} bytes dropped ...]\n".encode() if self._dropped else b""
-        return (self._head + gap + b"".join(self._tail)).decode("utf-8", errors="replace")
-
-    def last_lines(self, count: int = 4) -> str:
-        """The last lines that say something, joined to one."""
-        return last_lines(self.text(), count)
-
-
-def last_lines(text: str, count: int = 4) -> str:
-    """The last lines of a text that say something, joined to one."""
-    lines = [line.strip() for line in text.splitlines() if line.strip(" ^~\t")]
-    return " | ".join(lines[-count:])
-
-
 class Worker:
     """A running generator process with a list of tasks; a context manager that always stops it."""
 
@@ -193,6 +154,7 @@ class Worker:
         path = room.scratch.parent / "job.json"
         path.write_text(json.dumps(job), encoding="utf-8")
         self._room = room
+        self._answered_ns = time.time_ns()
         self._log_file = log_file
         self._process = start(room, path)
         assert self._process.stdout is not None
@@ -219,19 +181,25 @@ class Worker:
         if fault:
             what = "the entry ends its process" if fault == "died" else f"the entry is not built after {timeout:g} s"
             raise InputError(Problem(what, where, "a generator", self.explain(fault)))
+        self._answered_ns = ready.lstat().st_ctime_ns
         return read_text(ready)
 
     def wait(self, task: Task, timeout: float) -> Outcome:
         """Waits for the answer to one task, its timeout or the end of the process."""
-        begin = time.monotonic()
         file = self._room.outbox / f"{task.name}.npz"
         fault = self._wait((file,), timeout)
-        seconds = time.monotonic() - begin
+        seconds = self._seconds_until(time.time_ns() if fault else file.lstat().st_ctime_ns)
         if fault:
             return Outcome(task, None, {}, seconds, fault, self.explain(fault))
         texts = {position: self._room.outbox / f"{task.name}.{position}.txt" for position in task.positions}
         errors = {position: read_text(path) for position, path in texts.items() if path.is_file()}
         return Outcome(task, file, errors, seconds)
+
+    def _seconds_until(self, now_ns: int) -> float:
+        """Seconds since the last answer, by when files appeared: the generator works on while answers are checked."""
+        seconds = max(now_ns - self._answered_ns, 0) / 1e9
+        self._answered_ns = now_ns
+        return seconds
 
     def explain(self, fault: str) -> str:
         """How the process came to its end, with its last words."""

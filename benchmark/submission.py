@@ -150,7 +150,7 @@ def read_card(path: Path) -> tuple[Card | None, list[Problem]]:
         return None, [Problem("the submission has no card", str(path), f"a file {CARD_NAME}", "none", mend)]
     try:
         table = tomllib.loads(file.read_bytes().decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also no UTF-8, no TOML, a number without end
         return None, [Problem("the card is no valid TOML", str(file), "TOML in UTF-8", str(error))]
     try:
         return Card.model_validate(table), []

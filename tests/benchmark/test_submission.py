@@ -64,7 +64,12 @@ def test_all_mistakes_of_a_card_are_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "no card"), (b"name = ", "no valid TOML"), (b"name = '\xff'", "no valid TOML")],
+    [
+        (None, "no card"),
+        (b"name = ", "no valid TOML"),
+        (b"name = '\xff'", "no valid TOML"),
+        (b"x = " + b"[" * 9999, "no valid TOML"),
+    ],
 )
 def test_a_card_that_cannot_be_read_is_an_input_error(tmp_path: Path, content: bytes | None, said: str) -> None:
     if content is not None:
