@@ -29,7 +29,7 @@ class Emotion:
 FACES: dict[str, Emotion] = {
     "neutral": Emotion(),
     "happy": Emotion(
-        {"mouthSmile": 0.6, "cheekSquint": 0.5, "mouthDimple": 0.2, "eyeSquint": 0.15, "browOuterUp": 0.15},
+        {"mouthSmile": 0.75, "cheekSquint": 0.6, "mouthDimple": 0.2, "eyeSquint": 0.15, "browOuterUp": 0.15},
         pitch=-0.03,
         liveliness=1.3,
         articulation=1.1,

@@ -93,7 +93,7 @@ def _emotion(moods: Sequence[Mood], rng: np.random.Generator) -> str:
     subject = _pick(phrases.SUBJECTS, rng)
     verb = _pick(("looks", "seems", "feels", "appears"), rng)
     if len(words) == 1:
-        return _sentence(f"{subject} {verb} {words[0]}{_pick(('', ' throughout the video', ' in the clip'), rng)}")
+        return _sentence(f"{subject} {verb} {words[0]} {_pick(('', 'throughout', 'all the time'), rng)}")
     change = _pick(("then becomes", "and turns", "later"), rng)
     return _sentence(f"{subject} {verb} {words[0]} at first, {change} {words[1]}")
 
@@ -131,7 +131,7 @@ def _clauses(channels: Mapping[str, float], jaw: float, swapped: bool, rng: np.r
 def _clause(base: str, side: str, rng: np.random.Generator) -> str:
     if base in phrases.UNIT_NAMES and rng.random() < 0.3:
         where = f" on the {side} side" if side else ""
-        return f"the {phrases.UNIT_NAMES[base]} {_pick(('is active', 'activates', 'shows'), rng)}{where}"
+        return f"the {phrases.UNIT_NAMES[base]} {_pick(('is active', 'activates', 'is engaged'), rng)}{where}"
     if base in phrases.SINGLE:
         return _pick(phrases.SINGLE[base], rng)
     options = phrases.PAIRED[base]
