@@ -62,6 +62,7 @@ def generate(
     n_region: int | None = None,
     training_clips: TrainingLoader | None = None,
     timeout: float = TIMEOUT,
+    start_timeout: float = TIMEOUT,
     progress: Progress | None = None,
 ) -> Predictions:
     """Has a submission make its motions and keeps them in ``out``; finished ones are kept if it is interrupted.
@@ -78,7 +79,8 @@ def generate(
         seed: Root of the seeds of all samples, batches and clips.
         n_region: Vertices of the face region, to check outputs of vertices.
         training_clips: Gives the training clips of the track; called if the card needs them.
-        timeout: Seconds the entry may take to be built, and each batch to be made.
+        timeout: Seconds each batch may take.
+        start_timeout: Seconds the entry may take to be built.
         progress: Told how many motions are made.
 
     Raises:
@@ -96,7 +98,7 @@ def generate(
         run = Run(plan, bundle, Parts(out / PARTS_FOLDER / plan.key(bundle.sha256)[:32]))
         run.restore(progress)
         tasks = plan.tasks(len(bundle.frames), run.parts.__contains__)
-        with closing(run_tasks(submission, room, tasks, timeout, out / LOG_NAME)) as outcomes:
+        with closing(run_tasks(submission, room, tasks, out / LOG_NAME, timeout, start_timeout)) as outcomes:
             for outcome in outcomes:
                 run.accept(outcome)
                 run.report(progress)

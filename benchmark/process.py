@@ -226,8 +226,9 @@ def run_tasks(
     submission: Submission,
     room: Room,
     tasks: Sequence[Task],
-    timeout: float,
     log: Path,
+    timeout: float,
+    start_timeout: float,
     on_ready: Callable[[str], None] | None = None,
 ) -> Generator[Outcome, None, None]:
     """Has a submission answer tasks, in order; close the iterator to stop early.
@@ -239,8 +240,9 @@ def run_tasks(
         submission: A code submission.
         room: Its folders, the bundle written.
         tasks: What to ask.
-        timeout: Seconds the entry may take to be built, and each task to be answered.
         log: File that keeps what the process printed, size-limited.
+        timeout: Seconds each task may take.
+        start_timeout: Seconds the entry may take to be built.
         on_ready: Told once the entry is built, with the heavy packages it loaded.
 
     Raises:
@@ -250,7 +252,7 @@ def run_tasks(
     deaths = 0
     while left:
         with Worker(submission, room, list(left), log) as worker:
-            loaded = worker.wait_ready(timeout)
+            loaded = worker.wait_ready(start_timeout)
             if on_ready is not None:
                 on_ready(loaded)
             while left and not (outcome := worker.wait(left[0], timeout)).fault:

@@ -145,14 +145,16 @@ def _check_code(card: Card, folder: Path, report: ValidationReport) -> None:
             bundle = write_bundle(room.bundle, conditions, card.inputs, training)
             run = Run(Plan(submission, "trial", "trial", 3, 0), bundle, Parts(here / "parts"))
             run.restore(None)
-            for outcome in run_tasks(
+            outcomes = run_tasks(
                 submission,
                 room,
                 asked,
-                TRIAL_TIMEOUT,
                 here / LOG_NAME,
+                TRIAL_TIMEOUT,
+                TRIAL_TIMEOUT,
                 lambda loaded: _note_start(loaded, begin, report),
-            ):
+            )
+            for outcome in outcomes:
                 run.accept(outcome)
             _judge_trial(card, run, folder, report)
 

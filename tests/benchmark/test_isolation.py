@@ -152,7 +152,7 @@ def test_a_process_that_dies_or_hangs_costs_that_clip_only(tmp_path: Path) -> No
                 return [Motion(np.zeros((c.frames, 56), np.float32)) for c in conditions]
     """
     folder = write_code(tmp_path / "s", code, stochastic=False, batch_size=3)
-    predictions = run(folder, tmp_path / "out", "a", "dies", "b", "c", "hangs", "d", timeout=1.5)
+    predictions = run(folder, tmp_path / "out", "a", "dies", "b", "c", "hangs", "d", timeout=1.0)
     assert {clip: row[0] for clip, row in predictions.status.items()} == {
         **dict.fromkeys("abcd", "ok"), "dies": "model_error", "hangs": "timeout",
     }  # fmt: skip
@@ -177,7 +177,7 @@ def test_a_submission_that_always_dies_is_given_up_and_every_clip_says_why(tmp_p
 )
 def test_an_entry_that_cannot_be_built_is_an_input_error(tmp_path: Path, code: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
-        run(write_code(tmp_path / "s", code), tmp_path / "out", timeout=1)
+        run(write_code(tmp_path / "s", code), tmp_path / "out", start_timeout=1)
     assert said in str(caught.value)
 
 
