@@ -143,7 +143,8 @@ def _speech(plan: Plan, who: Performer, speech: Speech, rng: np.random.Generator
     phonemes = [
         (start + shift, end + shift, name) for (start, end, name), shift in zip(speech.phonemes, late, strict=True)
     ]
-    lips, opening = mouth(phonemes, plan.frames, lead=0.02, looseness=1.15 if who.articulation < 0.9 else 1.0)
+    looseness = 1.9 if plan.style == "sing" else 1.15 if who.articulation < 0.9 else 1.0
+    lips, opening = mouth(phonemes, plan.frames, lead=0.02, looseness=looseness)
     size = np.full(plan.frames, who.articulation * (1.2 if plan.style == "sing" else 1.0))
     for mood in plan.moods:
         size *= 1.0 + (FACES[mood.emotion].articulation - 1.0) * mood_weight(mood, plan.frames)

@@ -79,6 +79,8 @@ _PHONEMES: dict[str, tuple[str, ...]] = {
     "OI": ("round", "lax"),
     "oU": ("round", "pout"),
 }
+_REACH = 0.028
+"""Seconds over which a mouth shape fades into its neighbours."""
 _VOWEL_FALLBACK, _CONSONANT_FALLBACK = ("schwa",), ("alveolar",)
 
 
@@ -134,20 +136,19 @@ def mouth(
     Returns:
         Activations (T, 64) and jaw opening (T,) in radians.
     """
-    segments: list[tuple[float, float, Viseme]] = [(-0.5, 0.3, _REST)]
+    segments: list[tuple[float, float, Viseme]] = []
     for start, end, phoneme in phonemes:
         parts = shapes(phoneme)
         edges = np.linspace(start, end, len(parts) + 1)
-        segments += [
-            ((low + high) / 2, high - low, part) for (low, high), part in zip(pairwise(edges), parts, strict=True)
-        ]
-    segments.append(((phonemes[-1][1] if phonemes else 0.0) + 0.4, 0.3, _REST))
-    centres = np.array([centre for centre, _, _ in segments]) - lead
-    widths = np.clip([width for _, width, _ in segments], 0.05, 0.6)
+        segments += [(low, high, part) for (low, high), part in zip(pairwise(edges), parts, strict=True)]
+    first, last = (segments[0][0], segments[-1][1]) if segments else (0.0, 0.0)
+    segments = [(first - 10.0, first - 0.06, _REST), *segments, (last + 0.03, last + 20.0, _REST)]
+    bounds = np.array([(low, high) for low, high, _ in segments]) - lead
     strengths = np.array([shape.strength for _, _, shape in segments])
     targets = np.stack([_VECTORS[id(shape)] for _, _, shape in segments])  # (n, 65)
-    at_rest = np.array([shape is _REST for _, _, shape in segments])
-    distance = np.abs(np.arange(frames)[:, None] / FPS - centres) / (0.42 * widths * looseness)  # (T, n)
-    dominance = strengths * np.exp(-(np.minimum(distance, 30.0) ** 1.4)) + 1e-9 * at_rest
+    centres, cores = bounds.mean(1), 0.3 * np.diff(bounds, axis=1)[:, 0]  # its middle part belongs to a phoneme alone
+    cores[[0, -1]] = np.diff(bounds[[0, -1]], axis=1)[:, 0] / 2.0
+    distance = np.maximum(np.abs(np.arange(frames)[:, None] / FPS - centres) - cores, 0.0)  # (T, n)
+    dominance = strengths * np.exp(-((distance / (_REACH * looseness)) ** 1.2))
     blended = dominance @ targets / dominance.sum(1, keepdims=True)
     return blended[:, :64], blended[:, 64]
