@@ -61,6 +61,8 @@ class _State:
 class _Sparse(_State):
     """A pickled scipy sparse matrix."""
 
+    kind = ""
+
 
 class _Chumpy(_State):
     """A pickled chumpy array."""
@@ -77,7 +79,7 @@ def _make_numpy_globals() -> dict[tuple[str, str], Any]:
     for core in ("numpy.core", "numpy._core"):
         table[f"{core}.multiarray", "_reconstruct"] = multiarray._reconstruct
         table[f"{core}.multiarray", "scalar"] = multiarray.scalar
-        table[f"{core}.numeric", "_frombuffer"] = numeric._frombuffer
+        table[f"{core}.numeric", "_frombuffer"] = getattr(numeric, "_frombuffer")  # noqa: B009 - not in numpy's stubs
     return table
 
 
@@ -134,7 +136,7 @@ def _dense_sparse(value: _Sparse) -> NDArray[Any]:
         if kind == "coo":
             coords = state["coords"] if "coords" in state else (state["row"], state["col"])
             return np.asarray(sparse.coo_matrix((state["data"], coords), shape=shape).toarray())
-        box = sparse.csc_matrix if kind == "csc" else sparse.csr_matrix
+        box = sparse.csc_matrix if value.kind == "csc" else sparse.csr_matrix
         matrix = box((state["data"], state["indices"], state["indptr"]), shape=shape)
         matrix.check_format(full_check=True)
         return np.asarray(matrix.toarray())

@@ -76,7 +76,8 @@ def vertex_normals(vertices: NDArray[Any], faces: NDArray[Any]) -> NDArray[np.fl
     for k in range(3):
         for axis in range(3):
             normals[:, axis] += np.bincount(faces[:, k], across[:, axis], minlength=len(points))
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+    unit: NDArray[np.float64] = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+    return unit
 
 
 def _turn(points: NDArray[Any], yaw: float, pitch: float) -> NDArray[np.float64]:
@@ -87,7 +88,8 @@ def _turn(points: NDArray[Any], yaw: float, pitch: float) -> NDArray[np.float64]
 
 
 def _linear(colours: NDArray[Any]) -> NDArray[Any]:
-    return np.clip(colours, 0, 1) ** _GAMMA
+    linear: NDArray[Any] = np.clip(colours, 0, 1) ** _GAMMA
+    return linear
 
 
 def _fragments(
@@ -139,7 +141,8 @@ def _light(normals: Floats, albedo: Floats, points: Floats) -> Floats:
         half = towards + unit
         half /= np.linalg.norm(half, axis=1, keepdims=True)
         shine += strength[0] * np.clip(np.einsum("pc,pc->p", normals, half), 0, None)[:, None] ** _SHARPNESS
-    lit: Floats = (albedo * light + _SHINE * shine).astype(np.float32)
+    glossy = np.clip(4 * albedo.mean(axis=1, keepdims=True), 0, 1)  # dark hollows do not shine
+    lit: Floats = (albedo * light + _SHINE * glossy * shine).astype(np.float32)
     return lit
 
 

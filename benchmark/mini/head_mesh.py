@@ -4,6 +4,7 @@ The left half (x >= 0, millimetres) is made and mirrored, so both sides have the
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,8 +81,8 @@ def build_mesh(rng: np.random.Generator) -> Mesh:
     _eyeball(half)
     _brow(half)
     _ear(half)
-    _teeth(half, "upper_teeth", top=-49.0, bottom=-57.5, depth=86.0)
-    _teeth(half, "lower_teeth", top=-57.0, bottom=-65.0, depth=84.0)
+    _teeth(half, "upper_teeth", top=-48.0, bottom=-59.0, depth=86.5)
+    _teeth(half, "lower_teeth", top=-57.0, bottom=-66.0, depth=83.0)
     _tongue(half)
     return _mirrored(half)
 
@@ -103,7 +104,7 @@ def _mirrored(half: Half) -> Mesh:
 
 def lip_line(x: Points) -> Points:
     """Height of the line where the lips meet, at distance ``x`` from the midline."""
-    line: Points = -55.0 - 0.7 * np.exp(-((x / 5) ** 2)) + 0.8 * np.exp(-(((x - 12) / 7) ** 2)) - 0.6 * (x / 25) ** 4
+    line: Points = -55.0 - 0.6 * np.exp(-((x / 5) ** 2)) + 0.5 * np.exp(-(((x - 11) / 7) ** 2)) + 0.5 * (x / 25) ** 4
     return line
 
 
@@ -127,8 +128,8 @@ def _mouth(half: Half) -> Ids:
     # share of the way from border to lip line, widening at the corner, and bulge of upper and lower lip
     rings = {
         "border": (0.0, 1.6, (0.5, -0.1), 0.0),
-        "body": (0.36, 1.0, (1.9, 2.2), 0.3),
-        "wet": (0.74, 0.5, (2.2, 2.9), 0.2),
+        "body": (0.24, 1.1, (1.5, 1.4), 0.3),
+        "wet": (0.68, 0.5, (2.4, 3.2), 0.2),
         "contact": (1.0, 0.0, (-0.7, -0.7), -1.2),
     }
     flat = {"outer": (14.0, 8.0, 8.5), "skin": (6.0, 3.6, 4.2)}
@@ -146,10 +147,10 @@ def _mouth(half: Half) -> Ids:
         ids[name] = half.add(f"mouth_{name}", points)
     contact = np.concatenate(half.points)[ids["contact"]]
     sign = np.where(upper, 1.0, -1.0) * full
-    for name, (back, lift, narrow) in {"inner": (5, 0, 0.97), "bag": (11, 8, 0.97), "throat": (34, 12, 0.8)}.items():
+    for name, (back, lift, narrow) in {"inner": (5, 0, 0.97), "bag": (11, 10, 0.97), "throat": (34, 14, 0.8)}.items():
         points = contact * [narrow, 1, 1] + np.column_stack([0 * x, sign * lift, np.full_like(x, -back)])
         ids[name] = half.add(f"mouth_{name}", points)
-    for first, second in zip(MOUTH_RINGS, MOUTH_RINGS[1:], strict=False):
+    for first, second in pairwise(MOUTH_RINGS):
         half.strip(ids[first], ids[second])
     end = ids["throat"]
     half.strip(end[: CORNER + 1], end[: CORNER - 1 : -1])
@@ -179,7 +180,7 @@ def _eye(half: Half) -> Ids:
     t = np.where(upper, j, EYE_COLUMNS - j) / (EYE_COLUMNS // 2)
     x = 17.3 + (46.3 - 17.3) * (0.55 * t + 0.45 * (1 - np.cos(np.pi * t)) / 2)
     canthi = 9.3 + 2.6 * t
-    opening = np.where(upper, 6.0 * np.sin(np.pi * t**0.88) ** 0.75, -4.6 * np.sin(np.pi * t**1.12) ** 0.85)
+    opening = np.where(upper, 5.5 * np.sin(np.pi * t**0.88) ** 0.75, -4.6 * np.sin(np.pi * t**1.12) ** 0.85)
     y = canthi + np.where((t == 0) | (t == 1), 0.0, opening)
     turn = np.pi - 2 * np.pi * j / EYE_COLUMNS
     away = np.column_stack([np.cos(turn), np.sin(turn)])
@@ -209,7 +210,7 @@ def _eye(half: Half) -> Ids:
             if name == "crease":
                 points[:, 2] -= np.where(upper, 1.3, 0.3) * np.sin(np.pi * t) ** 0.5
         ids[name] = half.add(f"eye_{name}", points)
-    for first, second in zip(EYE_RINGS[::-1], EYE_RINGS[-2::-1], strict=False):
+    for first, second in pairwise(EYE_RINGS[::-1]):
         half.strip(ids[first], ids[second], closed=True)
     return ids["orbit"]
 
@@ -217,13 +218,13 @@ def _eye(half: Half) -> Ids:
 def _spacing(points: Points) -> NDArray[np.float64]:
     """Wanted distance between neighbouring vertices of the skin, mm."""
     front = np.clip((points[:, 2] - 10) / 50, 0, 1) * np.clip((85 - points[:, 1]) / 40, 0, 1)
-    size = 20 - 11.5 * front * np.clip((points[:, 1] + 125) / 25, 0, 1)
+    size = 18.5 - 8.6 * front * np.clip((points[:, 1] + 125) / 25, 0, 1)
     nose = np.linalg.norm((points - [8, -24, 98]) / [1, 1.3, 1], axis=1)
     bridge = np.linalg.norm((points - [4, 5, 88]) / [1, 2, 1], axis=1)
     eye = np.linalg.norm((points - [32, 13, 80]) / [1.25, 1, 1], axis=1) - 17
     mouth = np.linalg.norm((points - sculpt.MOUTH) / [1.6, 1, 1], axis=1) - 20
     for distance, near in ((nose - 12, 3.5), (bridge - 12, 4.8), (eye, 4.8), (mouth, 5.0)):
-        size = np.minimum(size, near + 0.24 * np.clip(distance, 0, None))
+        size = np.minimum(size, near + 0.31 * np.clip(distance, 0, None))
     return size
 
 
@@ -245,20 +246,21 @@ def _inside(chart: Points, loop: Points) -> NDArray[np.bool_]:
 
 
 def _nostril() -> tuple[Points, Points]:
-    """A loop of 8 points round the left nostril and the point deep inside it."""
-    turn = np.arange(8) * np.pi / 4
+    """A loop of 8 points round the left nostril; a loop just inside it and the point deep inside."""
+    turn = -np.arange(8) * np.pi / 4  # clockwise seen from below
     x, z = 6.6 + 2.5 * np.cos(turn) + 0.9 * np.sin(turn), 99.5 + 4.4 * np.sin(turn)
     points = sculpt.cast(lambda t: np.column_stack([x, np.broadcast_to(-t, x.shape), z]), 20.0, 41.0, step=0.5)
-    deep = points.mean(axis=0, keepdims=True) + [[0.4, 5.0, -1.5]]
-    return points, deep
+    middle = points.mean(axis=0, keepdims=True)
+    inner = middle + 0.72 * (points - middle) + [0.1, 1.6, -0.3]
+    return points, np.concatenate([inner, middle + np.array([0.4, 6.0, -1.5])])
 
 
 def _rim() -> Points:
     """Points along the lower end of the neck, front to back."""
-    turn = np.linspace(0, np.pi, 13)
+    turn = np.linspace(0, np.pi, 12)
 
     def start(t: NDArray[np.float64]) -> Points:
-        return np.column_stack([np.sin(turn) * t, np.full(13, sculpt.NECK_CUT), np.cos(turn) * t - 30])
+        return np.column_stack([np.sin(turn) * t, np.full(12, sculpt.NECK_CUT), np.cos(turn) * t - 30])
 
     points = sculpt.cast(start, 5.0, 120.0)
     points[[0, -1], 0] = 0.0
@@ -277,7 +279,7 @@ def _midline(above: Points, below: Points, rim: Points) -> Points:
         line[0], line[-1] = first, last
         steps = np.linalg.norm(np.diff(line, axis=0), axis=1) / _spacing(line[1:])
         length = np.concatenate([[0], np.cumsum(steps)])
-        marks = np.linspace(0, length[-1], max(int(round(length[-1])), 2) + 1)[1:-1]
+        marks = np.linspace(0, length[-1], max(round(float(length[-1])), 2) + 1)[1:-1]
         return np.column_stack([np.interp(marks, length, line[:, k]) for k in range(3)])
 
     return np.concatenate([path(above, rim[-1], 2 * np.pi), path(below, rim[0], 0.0)])
@@ -288,10 +290,10 @@ def _skin(half: Half, outer: Ids, orbit: Ids, rng: np.random.Generator) -> None:
     rim, (nostril, deep) = _rim(), _nostril()
     midline = _midline(so_far[outer[0]], so_far[outer[-1]], rim)
     midline[:, 0] = 0.0
-    fixed = {"rim": rim, "midline": midline, "nostril": nostril, "nostril_deep": deep}
+    fixed = {"rim": rim, "midline": midline, "nostril": nostril}
     fixed_points = np.concatenate([so_far[outer], so_far[orbit], *fixed.values()])
-    holes = [_chart(so_far[outer]), _chart(so_far[orbit])]
-    free = _free_points(fixed_points, [*holes, _chart(nostril)], rng)
+    holes = [_chart(so_far[outer]), _chart(so_far[orbit]), _chart(nostril)]
+    free = _free_points(fixed_points, holes, rng)
     ids = [outer, orbit] + [half.add(name, points) for name, points in fixed.items()] + [half.add("skin", free)]
     order = np.concatenate([np.ravel(i) for i in ids])
     points = np.concatenate(half.points)[order]
@@ -301,11 +303,19 @@ def _skin(half: Half, outer: Ids, orbit: Ids, rng: np.random.Generator) -> None:
     middle = chart[triangles].mean(axis=1)
     on_rim = np.isin(order[triangles], half.groups["rim"]).all(axis=1)
     flat = (points[triangles][:, :, 0] == 0).all(axis=1)
-    triangles = triangles[~(_inside(middle, holes[0]) | _inside(middle, holes[1]) | on_rim | flat)]
+    triangles = triangles[~(np.logical_or.reduce([_inside(middle, hole) for hole in holes]) | on_rim | flat)]
     a, b, c = (chart[triangles[:, k]] for k in range(3))
     turn = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
     triangles[turn < 0] = triangles[turn < 0][:, ::-1]
     half.faces.append(order[triangles].astype(np.int64))
+    _close_nostril(half, deep)
+
+
+def _close_nostril(half: Half, deep: Points) -> None:
+    outer, inner = half.groups["nostril"], half.add("nostril_deep", deep)
+    half.strip(outer, inner[:-1], closed=True)
+    end = inner[-1]
+    half.faces.append(np.array([(end, b, a) for a, b in zip(inner[:-1], np.roll(inner[:-1], -1), strict=True)]))
 
 
 def _free_points(fixed: Points, holes: list[Points], rng: np.random.Generator) -> Points:
@@ -362,12 +372,12 @@ def _darts(cloud: Points, size: NDArray[np.float64], fixed: Points, rng: np.rand
 def _grid(half: Half, name: str, points: Points) -> Ids:
     """Adds a grid (rows, columns, 3) and its triangles; rows go down and columns to the viewer's right."""
     ids = half.add(name, points)
-    for above, under in zip(ids, ids[1:], strict=False):
+    for above, under in pairwise(ids):
         half.strip(above, under)
     return ids
 
 
-EYEBALL_RINGS = np.radians([11.0, 12.5, 27.0, 30.0, 46.0, 68.0, 96.0])
+EYEBALL_RINGS = np.radians([11.0, 12.5, 27.0, 30.0, 56.0, 96.0])
 EYEBALL_COLUMNS = 12
 
 
@@ -379,20 +389,20 @@ def _eyeball(half: Half) -> None:
     rings[..., 0] = wide[:, None] * np.cos(turn)
     rings[..., 1] = wide[:, None] * np.sin(turn)
     rings[..., 2] = deep[:, None]
-    pole = half.add("eyeball_pole", (sculpt.EYE + [0, 0, sculpt.EYE_RADIUS + 0.6])[None])
+    pole = half.add("eyeball_pole", sculpt.EYE[None] + np.array([0, 0, sculpt.EYE_RADIUS + 0.6]))
     ids = half.add("eyeball", rings + sculpt.EYE)
-    for small, large in zip(ids, ids[1:], strict=False):
+    for small, large in pairwise(ids):
         half.strip(large, small, closed=True)
     half.faces.append(np.array([(pole[0], b, a) for a, b in zip(ids[0], np.roll(ids[0], -1), strict=True)]))
 
 
 def _brow(half: Half) -> None:
     t = np.linspace(0, 1, 11)
-    x = 8.5 + 45.5 * t
-    y = 25.6 + 7.2 * np.sin(np.pi * np.clip(t, 0, 1) ** 1.25 * 0.80) ** 1.0 - 2.2 * t**4
-    thick = np.interp(t, [0, 0.12, 0.5, 0.8, 1.0], [2.6, 3.7, 3.2, 2.2, 0.5])
+    x = 9.0 + 44.5 * t
+    y = 27.4 + 5.4 * np.sin(np.pi * 0.82 * t**1.25) - 2.4 * t**4
+    thick = np.interp(t, [0, 0.1, 0.3, 0.6, 0.85, 1.0], [0.9, 2.8, 3.3, 2.7, 1.6, 0.4])
     rows = []
-    for offset, lift in ((1.0, -0.7), (0.45, 1.3), (-0.45, 1.4), (-1.0, -0.7)):
+    for offset, lift in ((1.0, -0.5), (0.5, 0.9), (-0.5, 1.0), (-1.0, -0.5)):
         points = sculpt.cast_front(np.column_stack([x, y + offset * thick]))
         outward = points - [0, 20, 20]
         rows.append(points + lift * outward / np.linalg.norm(outward, axis=1, keepdims=True))
@@ -421,11 +431,13 @@ def _ear(half: Half) -> None:
         y = _EAR[0] + up * share * _EAR_LENGTH
         z = _EAR[1] - back * share * _EAR_WIDTH * narrow - 0.16 * (y - _EAR[0])
         off = np.clip(0.5 + 0.75 * back, 0, 1)
-        stand = stand_front + (stand_back - stand_front) * off * np.where(up < -0.6, 0.55, 1.0)
+        stand = stand_front + (stand_back - stand_front) * off * np.where(
+            up < -0.6, 0.55, 1 - 0.4 * np.clip(up, 0, None) ** 3
+        )
         rings.append(np.column_stack([_head_side(y, z) + stand, y, z]))
     ids = half.add("ear", np.stack(rings))
     middle = half.add("ear_middle", rings[-1].mean(axis=0, keepdims=True) - [[2.0, 0, 0]])
-    for outer, inner in zip(ids, ids[1:], strict=False):
+    for outer, inner in pairwise(ids):
         half.strip(outer, inner, closed=True)
     half.faces.append(np.array([(middle[0], b, a) for a, b in zip(ids[-1], np.roll(ids[-1], -1), strict=True)]))
 
@@ -440,12 +452,12 @@ def _head_side(y: Points, z: Points) -> Points:
 
 def _arch(x: Points, depth: float) -> Points:
     """Depth of the dental arch at distance ``x`` from the midline."""
-    arch: Points = depth - 0.020 * x**2 - 0.000020 * x**4
+    arch: Points = depth - 0.021 * x**2 - 0.000030 * x**4
     return arch
 
 
 def _teeth(half: Half, name: str, top: float, bottom: float, depth: float) -> None:
-    x = np.linspace(0, 22, 7)
+    x = np.linspace(0, 20.5, 7)
     z = _arch(x, depth)
     upper = name.startswith("upper")
     edge, root = (bottom, top) if upper else (top, bottom)
@@ -457,8 +469,8 @@ def _teeth(half: Half, name: str, top: float, bottom: float, depth: float) -> No
 def _tongue(half: Half) -> None:
     x, z = np.linspace(0, 1, 4), np.linspace(0, 1, 5)
     grid = np.empty((5, 4, 3))
-    width = np.interp(z, [0, 0.6, 0.9, 1.0], [17, 16, 11, 5])
+    width = np.interp(z, [0, 0.5, 0.75, 1.0], [14, 14, 12, 6])
     grid[..., 0] = width[:, None] * x
-    grid[..., 2] = 52 + 28 * z[:, None] - 3.0 * x**2 * (z[:, None] > 0.9)
-    grid[..., 1] = -60 - 1.5 * x**2 + 1.2 * (1 - x) ** 2 * -1 - 3.5 * np.clip(z[:, None] - 0.8, 0, None) / 0.2
+    grid[..., 2] = 50 + 29 * z[:, None] - 4.0 * x**2 * z[:, None] ** 3
+    grid[..., 1] = -60 - 4.0 * x**3 - 1.0 * (1 - x) ** 2 - 4.0 * np.clip(z[:, None] - 0.7, 0, None) / 0.3
     _grid(half, "tongue", grid)

@@ -11,7 +11,6 @@ from scipy.sparse import linalg
 from benchmark.mini import head_sculpt as sculpt
 from benchmark.mini.channels import CHANNELS
 from benchmark.mini.head_mesh import CORNER, EYE_COLUMNS, EYE_RINGS, MOUTH_RINGS, MOUTH_WIDTH, Mesh, lid_depth
-from benchmark.render import vertex_normals
 
 Points = NDArray[np.float64]
 Values = NDArray[np.float64]
@@ -60,7 +59,8 @@ _LEFT: dict[str, tuple[Bump, ...]] = {
         Bump((31, -32, 80), (11, 10, 25), (0.5, 2.5, 2.4)),
     ),
     "mouthSmile": (
-        Bump(_CORNER, (13, 11, 30), (6.8, 6.2, -3.6)),
+        Bump(_CORNER, (12, 11, 30), (5.6, 6.6, -3.2)),
+        Bump((13, -55, 93), (9, 9, 25), (1.8, 1.6, -0.8)),
         Bump((38, -24, 72), (14, 12, 25), (0.5, 2.8, 2.4)),
         Bump((30, -36, 80), (7, 10, 25), (1.5, 2.0, -0.8)),
     ),
@@ -92,7 +92,7 @@ _WHOLE: dict[str, tuple[Bump, ...]] = {
         Bump((0, -76, 90), (18, 8, 30), (0, 2.0, 0), "lower"),
     ),
     "mouthClose": (
-        Bump((0, -60, 93), (21, 10, 30), (0, 8.0, 0.6), "lower"),
+        Bump((0, -60, 93), (21, 10, 30), (0, 9.0, 0.6), "lower"),
         Bump((0, -49, 95), (20, 8, 30), (0, -2.8, 0.3), "upper"),
     ),
     "mouthFunnel": (
@@ -150,7 +150,6 @@ class Muscles:
             ids = mesh.groups[f"mouth_{ring}"]
             self.soft[ids] = self.soft[mesh.mirror[ids]] = share
         self.left = 0.5 + 0.5 * np.tanh(self.points[:, 0] / 5.0)
-        self.normals = vertex_normals(self.points, mesh.faces)
 
     def shape(self, name: str) -> Points:
         """(V, 3) displacement of a channel."""
@@ -214,9 +213,10 @@ class Muscles:
         return move
 
     def _blow(self, centre: Triple, radii: Triple, amount: float) -> Points:
-        """Pushes the skin out along its normals."""
-        blown: Points = (amount * self._near(centre, radii) * self.soft)[:, None] * self.normals
-        blown[:, 2] *= np.where(self.points[:, 2] > 60, 0.7, 1.0)
+        """Pushes the skin away from the middle of the mouth's cavity, both lips alike."""
+        away = (self.points - [0, -46, 30]) * [1.0, 0.5, 0.6]
+        away /= np.linalg.norm(away, axis=1, keepdims=True)
+        blown: Points = (amount * self._near(centre, radii) * self.soft)[:, None] * away
         return blown
 
     def _roll(self, name: str) -> Points:
@@ -240,22 +240,24 @@ class Muscles:
         """Moves the left eye's lids over the eyeball: 1 closes the upper lid onto the lower one."""
         move = np.zeros_like(self.points)
         groups = {ring: self.mesh.groups[f"eye_{ring}"] for ring in EYE_RINGS}
-        margin, crease = self.points[groups["margin"]], self.points[groups["crease"]]
+        margin, lash, crease = (self.points[groups[ring]] for ring in ("margin", "lash", "crease"))
         half = EYE_COLUMNS // 2
         upper, lower = np.arange(1, half), np.arange(half + 1, EYE_COLUMNS)
         under = np.concatenate([margin[:1], margin[: half - 1 : -1]])  # inner corner, lower lid, outer corner
         opening = np.clip((margin[upper, 1] - np.interp(margin[upper, 0], under[:, 0], under[:, 1])) / 6.0, 0, 1)
-        meet = np.interp(margin[upper, 0], under[:, 0], under[:, 1]) + 0.9 * np.sqrt(opening)
+        meet = np.interp(margin[upper, 0], under[:, 0], under[:, 1]) + 0.7 * np.sqrt(opening)
         goal = margin[upper, 1] + closing * (meet - margin[upper, 1])
         for ring, ids in groups.items():
             old = self.points[ids]
-            share = (old[upper, 1] - margin[upper, 1]) / (crease[upper, 1] - margin[upper, 1])
-            share = np.clip(share, 0, None) if ring != "tuck" else 0 * share
+            share = (old[upper, 1] - lash[upper, 1]) / (crease[upper, 1] - lash[upper, 1])
+            share = np.clip(share, 0, None) if ring not in ("tuck", "margin") else 0 * share
             fall = (goal - margin[upper, 1]) * np.clip(1 - 0.82 * share, 0, None)
             fall *= {"socket": 0.5, "orbit": 0.0}.get(ring, 1.0)
+            fall -= 0.55 * opening * closing if ring == "lash" else 0.0
             move[ids[upper]] = self._slide(old[upper], fall, ring)
             lift = {"tuck": 1, "margin": 1, "lash": 1, "lid": 0.85, "crease": 0.55, "socket": 0.25, "orbit": 0.0}[ring]
             wide = np.clip(np.sin(np.pi * (EYE_COLUMNS - lower) / half), 0, None) ** 0.5
+            lift += 0.5 * max(closing, 0.0) if ring == "lash" else 0.0
             move[ids[lower]] = self._slide(old[lower], rise * lift * wide, ring)
         return move
 
@@ -286,7 +288,7 @@ class Muscles:
         ids = np.ravel(self.mesh.groups["tongue"])
         forward = np.clip((self.points[ids, 2] - 50) / 30, 0, 1)
         for side in (ids, self.mesh.mirror[ids]):
-            move[side] = np.column_stack([0 * forward, 2.0 * forward, 30.0 * forward])
+            move[side] = np.column_stack([0 * forward, 9.5 * forward, 27.0 * forward])
         return move
 
 
@@ -309,9 +311,9 @@ def jaw_weights(mesh: Mesh) -> Values:
         if ring == "throat":
             value = 0.25 + 0.4 * (value - 0.25)
         weights[ids] = weights[mesh.mirror[ids]] = value
-    for group, value in (("upper_teeth", 0.0), ("lower_teeth", 1.0), ("eyeball", 0.0), ("eyeball_pole", 0.0)):
+    for group, share in (("upper_teeth", 0.0), ("lower_teeth", 1.0), ("eyeball", 0.0), ("eyeball_pole", 0.0)):
         ids = np.ravel(mesh.groups[group])
-        weights[ids] = weights[mesh.mirror[ids]] = value
+        weights[ids] = weights[mesh.mirror[ids]] = share
     tongue = np.ravel(mesh.groups["tongue"])
     weights[tongue] = weights[mesh.mirror[tongue]] = np.clip(0.55 + (z[tongue] - 52) / 50, 0, 0.95)
     for group in ("ear", "ear_middle", "brow"):

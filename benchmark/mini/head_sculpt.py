@@ -50,12 +50,14 @@ def capsule(
 def join(a: Distance, b: Distance, softness: float) -> Distance:
     """Union of two bodies with a fillet about ``softness`` wide."""
     near = np.maximum(softness - np.abs(a - b), 0)
-    return np.minimum(a, b) - near * near / (4 * softness)
+    joined: Distance = np.minimum(a, b) - near * near / (4 * softness)
+    return joined
 
 
 def carve(a: Distance, b: Distance, softness: float) -> Distance:
     """Body ``a`` without body ``b``, with softened edges."""
-    return -join(-a, b, softness)
+    carved: Distance = -join(-a, b, softness)
+    return carved
 
 
 def skin(points: Points) -> Distance:
@@ -85,8 +87,7 @@ def _jaw_and_neck(p: Points, body: Distance) -> Distance:
     body = join(body, ellipsoid(p, (0, -87, 77), (19, 14, 15)), 26)
     body = join(body, ellipsoid(p, (0, -76, 30), (38, 22, 44)), 16)
     neck = capsule(p * [0.95, 1, 1], (0, -60, -24), (0, -230, -34), 49, 54)
-    neck = join(neck, capsule(p, (0, -104, 16), (0, -150, 12), 12, 12), 18)
-    neck = join(neck, capsule(p, (54, -46, -24), (14, -175, 20), 8, 8), 24)
+    neck = join(neck, capsule(p, (54, -46, -24), (14, -185, 18), 7, 7), 30)
     return join(body, neck, 16)
 
 
@@ -142,8 +143,8 @@ def cast_front(flat: NDArray[np.float64]) -> Points:
 
 def axis_depth(height: NDArray[np.float64]) -> NDArray[np.float64]:
     """Depth z of the line inside head and neck from which the skin is seen, at each height."""
-    rise = np.clip((height + 120) / 60, 0, 1)
-    depth: NDArray[np.float64] = -30 + 45 * rise * rise * (3 - 2 * rise)
+    rise = np.clip((height + 155) / 125, 0, 1)
+    depth: NDArray[np.float64] = -28 + 43 * rise * rise * (3 - 2 * rise)
     return depth
 
 
@@ -152,10 +153,10 @@ _WAIST = -5.0
 
 def cast_out(directions: Points) -> Points:
     """Skin points along directions (N, 3) from the axis inside the head (paths bend with the axis)."""
-    unit = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    unit: Points = directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
     def start(t: NDArray[np.float64]) -> Points:
-        points = unit * t[:, None]
+        points: Points = unit * t[:, None]
         points[:, 1] += _WAIST
         points[:, 2] += axis_depth(points[:, 1])
         return points

@@ -23,9 +23,9 @@ SEED = 20241028
 _MM = 1e-3
 _SAMPLES = 6000
 _NO_PARENT = 4294967295
-_SKIN, _LIP, _BROW, _DARK = (0.80, 0.64, 0.55), (0.70, 0.42, 0.40), (0.24, 0.17, 0.13), (0.13, 0.05, 0.05)
+_SKIN, _LIP, _BROW, _DARK = (0.80, 0.64, 0.55), (0.71, 0.45, 0.42), (0.30, 0.21, 0.16), (0.12, 0.04, 0.04)
 _WHITE, _IRIS, _PUPIL, _TOOTH, _TONGUE = (
-    (0.93, 0.92, 0.90),
+    (0.90, 0.89, 0.87),
     (0.33, 0.43, 0.48),
     (0.03,) * 3,
     (0.90, 0.87, 0.80),
@@ -69,8 +69,8 @@ def _face_ids(mesh: Mesh) -> NDArray[np.int64]:
     """The front of the face: loops, nose, cheeks, chin and lower forehead; no eyeballs, ears, scalp or neck."""
     x, y, z = mesh.vertices.T
     skin = np.zeros(len(x), dtype=bool)
-    skin[_group(mesh, "skin", "midline", "nostril", "brow")] = True
-    front = skin & (y < 62) & (y > -100) & (z > 34 - 0.25 * y) & (np.abs(x) < 60)
+    skin[_group(mesh, "skin", "midline", "nostril")] = True
+    front = skin & (y < 52) & (y > -99) & (z > 46 - 0.2 * y) & (np.abs(x) < 56)
     loops = _group(mesh, *(f"mouth_{ring}" for ring in ("outer", "skin", "border", "body", "wet", "contact")))
     lids = _group(mesh, *(f"eye_{ring}" for ring in ("margin", "lash", "lid", "crease", "socket", "orbit")))
     return np.union1d(np.union1d(np.flatnonzero(front), loops), lids).astype(np.int64)
@@ -138,7 +138,7 @@ def _colours(mesh: Mesh) -> Values:
         (lash, _LASH),
         (mesh.groups["upper_teeth"][0], _GUM),
         (mesh.groups["lower_teeth"][-1], _GUM),
-        (mesh.groups["mouth_border"], tuple(0.55 * np.array(_SKIN) + 0.45 * np.array(_LIP))),
+        (mesh.groups["mouth_border"], tuple(0.8 * np.array(_SKIN) + 0.2 * np.array(_LIP))),
     ):
         colours[np.ravel(ids)] = colours[mesh.mirror[np.ravel(ids)]] = colour
     return colours
@@ -189,8 +189,7 @@ def sample_activations(rng: np.random.Generator, n: int) -> Values:
             activations[:, place], activations[:, place + 1] = gaze[name]
             continue
         lean = np.where(rng.random(n) < 0.12, rng.choice([-1.0, 1.0], n), 0.25 * rng.standard_normal(n).clip(-2, 2))
-        lean = lean * (0.15 if name == "eyeBlink" else 1.0)
-        whole = values[name] + values.get(name + "Left", 0.0) * 0
+        whole = values[name]
         activations[:, place], activations[:, place + 1] = whole * (1 + lean), whole * (1 - lean)
     for place, name in enumerate(CHANNELS):
         if name.removesuffix("Left").removesuffix("Right") not in _PAIRS:
@@ -239,7 +238,7 @@ def expression_basis(
 def write_head(path: Path, arrays: Arrays) -> None:
     """Writes the head's file, compressed."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def main() -> None:

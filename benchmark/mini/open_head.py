@@ -38,5 +38,5 @@ def mirror_ids() -> NDArray[np.int64]:
 
 
 def group(name: str) -> NDArray[np.int64]:
-    """Vertex ids of a named part's left half, in its own grid, e.g. ``eye_margin``: see head_mesh for names and order."""
+    """Vertex ids of a named part's left half, in its own grid, e.g. ``eye_margin``; head_mesh tells names and order."""
     return _arrays()[f"group_{name}"].astype(np.int64)
