@@ -150,6 +150,16 @@ def test_each_mistake_in_code_is_found_by_a_trial_and_explained(tmp_path: Path, 
     assert len(report.problems) <= 2, report.problems
 
 
+def test_faults_of_the_card_do_not_hide_faults_of_the_code_or_the_files(tmp_path: Path) -> None:
+    code = NOISE.replace(".astype(np.float32)", "")
+    report = validate(write_code(tmp_path / "code", code, licence="", colour="red"))
+    assert {problem.what for problem in report.problems} >= {"is empty", "unknown key in the card", "wrong dtype"}
+    report = validate(write_predictions(tmp_path / "files", [{"a": motion(9)[:, :3]}], name="a b", stochastic=False))
+    assert [problem.what[:11] for problem in report.problems] == ["string shou", "wrong shape"]
+    report = validate(write_code(tmp_path / "unknown", code, output="both"))
+    assert len(report.problems) == 1 and "are checked once submission.toml is right" in report.notes[0]
+
+
 def test_validation_tries_training_clips_and_both_kinds_of_track(tmp_path: Path) -> None:
     code = """
         import numpy as np
