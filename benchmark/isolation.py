@@ -261,6 +261,8 @@ def _write(
     record = PredictionsRecord(
         name=card.name,
         version=card.version,
+        kind=card.kind,
+        card=card.model_dump(mode="json"),
         card_sha256=plan.submission.card_sha256,
         code_sha256=plan.submission.code_sha256,
         output=card.output,

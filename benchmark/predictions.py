@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -33,6 +33,10 @@ class PredictionsRecord(BaseModel):
     """Name on the card."""
     version: str
     """Version on the card."""
+    kind: Literal["code", "predictions", "control"]
+    """How the motions came about."""
+    card: dict[str, Any]
+    """The card as read, empty for controls."""
     card_sha256: str
     """Hash of the card."""
     code_sha256: str
@@ -164,6 +168,17 @@ def read_predictions(
     for sample in range(samples):
         _read_sample(predictions, sample, n_region)
     return predictions
+
+
+def output_of(folder: Path) -> Output:
+    """What bare prediction files hold, told by the shape of the first array: vertices have three axes.
+
+    Raises:
+        InputError: The first file is missing or no npz.
+    """
+    with NpzReader(folder / "0.npz") as reader:
+        shapes = [header.shape for header in reader.headers.values()]
+    return "vertices" if shapes and len(shapes[0]) == 3 else "parameters"
 
 
 def write_sample(folder: Path, sample: int, arrays: Iterable[tuple[str, FloatArray]]) -> str:

@@ -142,6 +142,8 @@ def _make_control(name: str, track: Track, setup: Setup, folder: Path) -> Predic
     record = PredictionsRecord(
         name=name,
         version="1",
+        kind="control",
+        card={},
         card_sha256=content_hash(name),
         code_sha256=content_hash(control.summary),
         output="parameters",

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.errors import InputError, Problem
-from benchmark.predictions import RECORD_NAME, Predictions, PredictionsRecord, read_predictions, read_record
+from benchmark.predictions import RECORD_NAME, Predictions, PredictionsRecord, output_of, read_predictions, read_record
 from benchmark.progress import Progress, no_progress
 from benchmark.tracks import Track
-from evaluators.entrants import Entrant, make, place, programme
+from evaluators.entrants import make, place, programme
 from evaluators.result import Result, SubmissionRecord
 from evaluators.setting import Setup
 
@@ -77,8 +77,7 @@ def evaluate_all(
             folder = place(out, entrant, track)
             predictions = make(entrant, track, setup, folder / "predictions", samples, progress)
             warnings = setup.warnings(track, scorer.judge, entrant.needs_training)
-            record, isolation = _record_of(entrant, predictions)
-            results.append(scorer.score(predictions, record, isolation, folder, warnings))
+            results.append(scorer.score(predictions, _made_by(predictions), folder, warnings))
             predictions.close()
     return results
 
@@ -132,53 +131,31 @@ def score(
     record = read_record(folder / RECORD_NAME) if (folder / RECORD_NAME).is_file() else None
     _check_origin(record, found, setup.split, folder)
     n_region = len(setup.read_head.region_ids)
-    output = record.output if record else "parameters"
+    output = record.output if record else output_of(folder)
     wanted = dict(zip(ids, frames, strict=True))
     predictions = read_predictions(folder, wanted, record.samples if record else None, output, n_region)
     if not predictions.complete:
         raise InputError(predictions.problems)
     scorer = Scorer(setup.judge(found), progress)
-    submission = _record_of_folder(folder, predictions)
-    warnings = setup.warnings(found, scorer.judge, used_training=False)
-    isolation = record.isolation if record else "predictions"
-    result = scorer.score(predictions, submission, isolation, out or folder, warnings)
+    used_training = bool(record and record.card.get("needs_training_clips"))
+    warnings = setup.warnings(found, scorer.judge, used_training)
+    result = scorer.score(predictions, _made_by(predictions), out or folder, warnings)
     predictions.close()
     return result
 
 
-_Isolation = Literal["sandbox", "process", "predictions"]
-
-
-def _record_of(entrant: Entrant, predictions: Predictions) -> tuple[SubmissionRecord, _Isolation]:
-    """Who made these motions, from the card, or from the control's name."""
-    made_by = predictions.record
-    assert made_by is not None
-    card = entrant.submission.card if entrant.submission else None
+def _made_by(predictions: Predictions) -> SubmissionRecord:
+    """Who made these motions: their record says so, else nobody does and the folder's name stands in."""
+    record = predictions.record
     return SubmissionRecord(
-        name=entrant.name,
-        version=made_by.version,
-        kind=card.kind if card else "control",
+        name=record.name if record else predictions.folder.resolve().name,
+        version=record.version if record else "unknown",
+        kind=record.kind if record else "predictions",
         output=predictions.output,
-        stochastic=made_by.stochastic,
-        card=card.model_dump(mode="json") if card else {},
-        card_sha256=made_by.card_sha256,
-        code_sha256=made_by.code_sha256,
-        predictions_sha256=predictions.sha256(),
-    ), made_by.isolation
-
-
-def _record_of_folder(folder: Path, predictions: Predictions) -> SubmissionRecord:
-    """Who made motions found on disk: their record says so, else nobody does and the folder's name stands in."""
-    made_by = predictions.record
-    return SubmissionRecord(
-        name=made_by.name if made_by else folder.resolve().name,
-        version=made_by.version if made_by else "unknown",
-        kind="predictions",
-        output=predictions.output,
-        stochastic=made_by.stochastic if made_by else predictions.samples > 1,
-        card={},
-        card_sha256=made_by.card_sha256 if made_by else "",
-        code_sha256=made_by.code_sha256 if made_by else "",
+        stochastic=record.stochastic if record else predictions.samples > 1,
+        card=record.card if record else {},
+        card_sha256=record.card_sha256 if record else "",
+        code_sha256=record.code_sha256 if record else "",
         predictions_sha256=predictions.sha256(),
     )
 

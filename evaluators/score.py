@@ -59,7 +59,6 @@ class Scorer:
         self,
         predictions: Predictions,
         submission: SubmissionRecord,
-        isolation: Literal["sandbox", "process", "predictions"],
         out: Path,
         warnings: tuple[str, ...] = (),
     ) -> Result:
@@ -77,7 +76,7 @@ class Scorer:
             scores = self._refused(_incomplete(predictions))
         clips = out / f"{self.judge.protocol}.clips.csv"
         write_clips(clips, self.judge, predictions, scores)
-        result = self._result(predictions, submission, isolation, scores, truth_row, clips, warnings)
+        result = self._result(predictions, submission, scores, truth_row, clips, warnings)
         cost = CostRecord(
             generate_seconds=predictions.record.seconds if predictions.record else None,
             score_seconds=round(time.perf_counter() - start, 3),
@@ -100,7 +99,6 @@ class Scorer:
         self,
         predictions: Predictions,
         submission: SubmissionRecord,
-        isolation: Literal["sandbox", "process", "predictions"],
         scores: Scores,
         truth_row: Scores,
         clips: Path,
@@ -129,7 +127,7 @@ class Scorer:
             warnings=[*warnings, *([caveat] if caveat else [])],
             per_clip_file=clips.name,
             per_clip_sha256=sha256_file(clips),
-            isolation=isolation,
+            isolation=predictions.record.isolation if predictions.record else "predictions",
             cost=CostRecord(score_seconds=0.0),
             machine=_machine(judge.device),
             versions=_versions(),

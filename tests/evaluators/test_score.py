@@ -55,7 +55,7 @@ def score_motions(world: World, samples: list[list[np.ndarray]], out: Path, prot
     output = "parameters" if samples[0][0].ndim == 2 else "vertices"
     n_region = len(world.head.region_ids)
     predictions = read_predictions(out / "predictions", frames, len(samples), output, n_region)  # type: ignore[arg-type]
-    return Scorer(judge).score(predictions, RECORD, "predictions", out)
+    return Scorer(judge).score(predictions, RECORD, out)
 
 
 def values(result: Result) -> dict[str, float | None]:
