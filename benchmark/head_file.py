@@ -1,9 +1,9 @@
-"""Reading FLAME-format head files and vertex masks: pickles through an unpickler that knows arrays and nothing else."""
+"""Reading FLAME-format head files and vertex masks, as pickles of arrays, npz or JSON."""
 
 import io
 import json
-import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import InputError, Problem
+from benchmark.unpickle import PickledRecord, load_arrays_from_bytes
 
 JOINTS = 5
 """Global, neck, jaw, left eye, right eye: FLAME's order."""
@@ -43,105 +44,43 @@ class HeadArrays:
     """Parent of each joint, -1 for the root."""
 
 
-class _State:
-    """Stands in for a pickled object: keeps its state and runs none of its code."""
-
-    state: Any = None
-
-    def __new__(cls, *arguments: object) -> "_State":  # noqa: ARG004 - pickles pass the real class's arguments
-        return super().__new__(cls)
-
-    def __init__(self, *arguments: object) -> None:
-        pass
-
-    def __setstate__(self, state: object) -> None:
-        self.state = state
-
-
-class _Sparse(_State):
-    """A pickled scipy sparse matrix."""
-
-    kind = ""
-
-
-class _Chumpy(_State):
-    """A pickled chumpy array."""
-
-
-_SPARSE_FORMATS = {f"{kind}_{box}": kind for kind in ("csc", "csr", "coo") for box in ("matrix", "array")}
-_SPARSE_CLASSES = {name: type(name, (_Sparse,), {"kind": kind}) for name, kind in _SPARSE_FORMATS.items()}
-
-
-def _make_numpy_globals() -> dict[tuple[str, str], Any]:
-    from numpy._core import multiarray, numeric
-
-    table: dict[tuple[str, str], Any] = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
-    for core in ("numpy.core", "numpy._core"):
-        table[f"{core}.multiarray", "_reconstruct"] = multiarray._reconstruct
-        table[f"{core}.multiarray", "scalar"] = multiarray.scalar
-        table[f"{core}.numeric", "_frombuffer"] = getattr(numeric, "_frombuffer")  # noqa: B009 - not in numpy's stubs
-    return table
-
-
-def _encode(text: str, encoding: str = "latin1") -> bytes:
-    """How Python 3 writes bytes into pickles of protocol 2."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"bytes in encoding {encoding!r}")
-    return text.encode("latin1")
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Knows numpy arrays, scipy sparse matrices and chumpy arrays; refuses every other global."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (found := _make_numpy_globals().get((module, name))) is not None:
-            return found
-        if (module, name) == ("_codecs", "encode"):
-            return _encode
-        if module.split(".")[:2] == ["scipy", "sparse"] and name in _SPARSE_CLASSES:
-            return _SPARSE_CLASSES[name]
-        if (module, name) == ("chumpy.ch", "Ch"):
-            return _Chumpy
-        if module in ("builtins", "__builtin__") and name in ("set", "frozenset", "object"):
-            return {"set": set, "frozenset": frozenset, "object": _State}[name]
-        if module in ("copyreg", "copy_reg") and name == "_reconstructor":
-            return lambda cls, *_: cls()
-        raise pickle.UnpicklingError(f"the pickle asks for {module}.{name}, which is no array")
+_SPARSE = {f"{kind}_{box}": kind for kind in ("csc", "csr", "coo") for box in ("matrix", "array")}
+_RECORDS = (
+    ("chumpy.ch", "Ch"),
+    *((f"scipy.sparse.{private}{name[:3]}", name) for name in _SPARSE for private in ("", "_")),
+    *((module, "set") for module in ("builtins", "__builtin__")),  # part of a chumpy array's state
+)
+"""Classes of which FLAME's pickles hold objects: their parts are kept, the classes are never imported."""
 
 
 def _dense(value: Any) -> NDArray[Any]:
     """The array inside ``value``; raises ValueError where there is none."""
-    if isinstance(value, _Chumpy):
+    if isinstance(value, PickledRecord):
         state = value.state
-        if not isinstance(state, Mapping) or "x" not in state:
-            raise ValueError("a chumpy object without its array")
-        return _dense(state["x"])
-    if isinstance(value, _Sparse):
-        return _dense_sparse(value)
+        if not isinstance(state, Mapping):
+            raise ValueError(f"an object of {value.name} without its arrays")
+        kind = _SPARSE.get(value.name.rpartition(".")[2])
+        try:
+            return _dense(state["x"]) if kind is None else _dense_sparse(kind, state)
+        except KeyError as error:
+            raise ValueError(f"an object of {value.name} without {error.args[0]}") from error
     array = np.asarray(value)
-    if array.dtype == object:
-        raise ValueError("objects instead of numbers")
+    if array.dtype.kind not in "fiub":
+        raise ValueError("something else than numbers")
     return array
 
 
-def _dense_sparse(value: _Sparse) -> NDArray[Any]:
+def _dense_sparse(kind: str, state: Mapping[str, Any]) -> NDArray[Any]:
     from scipy import sparse
 
-    state = value.state
-    if not isinstance(state, Mapping):
-        raise ValueError("a sparse matrix without its arrays")
     shape = tuple(int(n) for n in state.get("_shape", state.get("shape", ())))
-    kind: str = value.kind
-    try:
-        if kind == "coo":
-            coords = state["coords"] if "coords" in state else (state["row"], state["col"])
-            return np.asarray(sparse.coo_matrix((state["data"], coords), shape=shape).toarray())
-        box = sparse.csc_matrix if value.kind == "csc" else sparse.csr_matrix
-        matrix = box((state["data"], state["indices"], state["indptr"]), shape=shape)
-        matrix.check_format(full_check=True)
-        return np.asarray(matrix.toarray())
-    except KeyError as error:
-        raise ValueError(f"a sparse matrix without {error.args[0]}") from error
+    if kind == "coo":
+        places = state["coords"] if "coords" in state else (state["row"], state["col"])
+        return np.asarray(sparse.coo_matrix((state["data"], places), shape=shape).toarray())
+    box = sparse.csc_matrix if kind == "csc" else sparse.csr_matrix
+    matrix = box((state["data"], state["indices"], state["indptr"]), shape=shape)
+    matrix.check_format(full_check=True)
+    return np.asarray(matrix.toarray())
 
 
 def _fail(what: str, path: Path, **details: str) -> InputError:
@@ -166,20 +105,8 @@ def read_dictionary(path: Path, expected: str) -> dict[str, Any]:
         if data[:2] == b"PK":
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-        content = json.loads(data) if data[:1] == b"{" else _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
-    except (
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-        ValueError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        KeyError,
-        IndexError,
-        ImportError,
-        OverflowError,
-        MemoryError,
-    ) as error:
+        content = json.loads(data) if data[:1] == b"{" else load_arrays_from_bytes(data, str(path), _RECORDS)
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError) as error:
         raise _fail(f"is not readable: {error}", path, expected=expected) from error
     if not isinstance(content, dict) or not all(isinstance(name, str | bytes) for name in content):
         raise _fail("is no dictionary of named values", path, expected=expected, got=type(content).__name__)
