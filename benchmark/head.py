@@ -91,7 +91,7 @@ class HeadModel:
         flat = parameters.to(device=self._device, dtype=torch.float32).reshape(-1, PARAMETERS)
         subset = self._subset(ids)
         moved = subset.turn_all(flat) if neck else subset.turn_jaw(flat)
-        return moved.reshape(*parameters.shape[:-1], -1, 3)
+        return moved.reshape(*parameters.shape[:-1], subset.n, 3)
 
     def _subset(self, ids: NDArray[Any] | None) -> "_Subset":
         key = b"all" if ids is None else np.ascontiguousarray(ids, dtype=np.int64).tobytes()
@@ -110,7 +110,8 @@ class _Subset:
         def tensor(values: NDArray[Any]) -> "torch.Tensor":
             return torch.as_tensor(np.ascontiguousarray(values, dtype=np.float32), device=device)
 
-        n, regressor = len(ids), arrays.joint_regressor.astype(np.float64)
+        self.n = n = len(ids)
+        regressor = arrays.joint_regressor.astype(np.float64)
         expression = arrays.expression[ids].reshape(n * 3, -1).T  # (50, 3n)
         pose = arrays.pose[ids].reshape(n * 3, -1).T  # (36, 3n)
         self.parents, weights = arrays.parents, arrays.weights[ids]
@@ -133,7 +134,7 @@ class _Subset:
         expression = parameters[:, EXPRESSION]
         turn = _turn(parameters[:, JAW])  # (N, 3, 3), rotation minus identity
         shaped = torch.addmm(self.base, torch.cat([expression, turn.flatten(1)], dim=1), self.jaw_basis)
-        shaped = shaped.reshape(len(parameters), -1, 3)  # (N, n, 3)
+        shaped = shaped.reshape(len(parameters), self.n, 3)  # (N, n, 3)
         joint = self.joints[_JAW_JOINT] + expression @ self.joint_basis[:, _JAW_JOINT]  # (N, 3)
         arm = shaped[:, self.turned] - joint[:, None]
         moved: torch.Tensor = torch.bmm(arm, turn.transpose(1, 2)) * self.jaw_weights
@@ -146,7 +147,7 @@ class _Subset:
         expression = parameters[:, EXPRESSION]
         turns = {_NECK_JOINT: _turn(parameters[:, NECK]), _JAW_JOINT: _turn(parameters[:, JAW])}
         features = torch.cat([expression, *(turn.flatten(1) for turn in turns.values())], dim=1)
-        shaped = torch.addmm(self.base, features, self.basis).reshape(len(parameters), -1, 3)
+        shaped = torch.addmm(self.base, features, self.basis).reshape(len(parameters), self.n, 3)
         joints = self.joints + torch.einsum("ne,ejc->njc", expression, self.joint_basis)  # (N, 5, 3)
         still = torch.eye(3, device=shaped.device).expand(len(parameters), 3, 3)
         rotations, shifts = [still], [torch.zeros_like(joints[:, 0])]  # each joint maps v to R v + t
