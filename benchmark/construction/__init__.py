@@ -1,0 +1,1 @@
+"""From raw tracks, labels and action units to a corpus of clean, annotated clips in the MMHead layout."""
