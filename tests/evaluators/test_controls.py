@@ -38,9 +38,7 @@ def test_shifted_is_late_by_five_frames(truth: list[FloatArray]) -> None:
 
 def test_shuffled_gives_no_clip_its_own_motion_and_every_motion_once(truth: list[FloatArray]) -> None:
     shuffled = find_control("control:shuffled").answer(truth, [], 3)
-    owners = [
-        next(i for i, motion in enumerate(truth) if np.array_equal(motion[0], answer[0])) for answer in shuffled
-    ]
+    owners = [next(i for i, motion in enumerate(truth) if np.array_equal(motion[0], answer[0])) for answer in shuffled]
     assert sorted(owners) == [0, 1, 2, 3]
     assert all(owner != clip for clip, owner in enumerate(owners))
 
