@@ -138,7 +138,7 @@ class _Subset:
         joint = self.joints[_JAW_JOINT] + expression @ self.joint_basis[:, _JAW_JOINT]  # (N, 3)
         arm = shaped[:, self.turned] - joint[:, None]
         moved: torch.Tensor = torch.bmm(arm, turn.transpose(1, 2)) * self.jaw_weights
-        return shaped.index_add(1, self.turned, moved)
+        return shaped.index_add_(1, self.turned, moved)
 
     def turn_all(self, parameters: "torch.Tensor") -> "torch.Tensor":
         """(N, 56) to (N, n, 3) with neck and jaw turned; global and eyes stay at zero."""
