@@ -61,7 +61,7 @@ class Motion:
     parameters: FloatArray | None = None
     """(T, 56) float32: 50 expression, 3 neck, 3 jaw (axis-angle, radians)."""
     vertices: FloatArray | None = None
-    """(T, n_region, 3) float32, metres, zero shape, no head pose: the head model's face and lip vertices, ids ascending."""
+    """(T, n_region, 3) float32, metres, zero shape, neck at zero: the head's face and lip vertices, ids ascending."""
 
     def __post_init__(self) -> None:
         if (self.parameters is None) == (self.vertices is None):
@@ -77,7 +77,7 @@ class Motion:
 
 @dataclass(frozen=True)
 class TrainingClip:
-    """One clip of a track's training split, as handed to a submission whose card says ``needs_training_clips = true``."""
+    """One clip of a track's training split, for submissions whose card says ``needs_training_clips = true``."""
 
     clip_id: str
     texts: Texts

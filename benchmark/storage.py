@@ -12,7 +12,7 @@ import numpy as np
 
 
 def home() -> Path:
-    """Where built corpora and caches live: ``$MMBENCH_HOME``, else ``$XDG_CACHE_HOME/mmbench``, else ``~/.cache/mmbench``."""
+    """Folder of built corpora and caches: ``$MMBENCH_HOME``, ``$XDG_CACHE_HOME/mmbench`` or ``~/.cache/mmbench``."""
     if chosen := os.environ.get("MMBENCH_HOME"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "mmbench"
@@ -25,7 +25,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -142,7 +142,7 @@ def describe_track(track: Track) -> str:
         f"seed       {track.seed}",
         f"metrics    {', '.join(track.metrics)}",
     ]
-    card = WEIGHTS / track.id.replace("/", "-") / "card.json"
+    card = WEIGHTS / track.id / "card.json"
     if card.is_file():
         lines += ["", "encoders", json.dumps(json.loads(card.read_text(encoding="utf-8")), indent=1)]
     return "\n".join(lines)

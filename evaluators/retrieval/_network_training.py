@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Literal
@@ -28,7 +28,8 @@ from evaluators.retrieval.presets import Preset
 from evaluators.retrieval.training_state import TrainingState
 
 Kind = Literal["text", "audio"]
-_WARM_UP = 50
+_WARM_UP = 20
+"""One step in so many raises the learning rate."""
 _SMALL = 1e-5
 """Weight of the KL and latent terms in TMR."""
 
@@ -42,6 +43,8 @@ class NetworkRun:
     train: Clips
     val: Clips
     statistics: Statistics
+    basis: FloatArray | None
+    """(n_face * 3, k) basis of the clips' motion features; None where they are the vertices themselves."""
     neutral: FloatArray
     """(n_face, 3) metres: the head's neutral face."""
     seed: int
@@ -59,7 +62,7 @@ class NetworkRun:
         """The untrained network and its optimiser."""
         preset = self.preset
         sizes = Sizes(
-            motion_features=self.statistics.n_face * 3,
+            motion_features=self.statistics.n_face * 3 if self.basis is None else self.basis.shape[1],
             condition_features=self.train.conditions[0][0].shape[1],
             head_pose=preset.head_pose if self.kind == "text" else 0,
             latent=preset.latent,
@@ -137,7 +140,7 @@ class NetworkRun:
         """Latents of altered versions of some of the batch's motions."""
         if self.kind == "audio" or not self.preset.alterations:
             return None
-        share = max(1, len(pairs) // 4)
+        share = max(1, len(pairs) // 8)
         changed = [
             altered(pairs[item][0], pairs[item][1], kind)
             for kind in self.preset.alterations
@@ -191,6 +194,17 @@ class NetworkRun:
         return float(expected_r_precision(distances, 1, min(GALLERY, len(distances))).mean())
 
 
+def unfolded(network: RetrievalNetwork, basis: FloatArray) -> RetrievalNetwork:
+    """The encoders that read normalised vertices themselves, of a network trained on their coordinates in a basis."""
+    whole = RetrievalNetwork(replace(network.sizes, motion_features=len(basis)))
+    own = network.motion_encoder.projection.weight.detach().cpu()
+    state = {key: value for key, value in network.state_dict().items() if not key.startswith("motion_decoder.")}
+    state["motion_encoder.projection.weight"] = own @ torch.from_numpy(basis).T
+    whole.load_state_dict(state, strict=False)
+    del whole.motion_decoder  # it decodes to coordinates, and scoring has no use for it
+    return whole.eval()
+
+
 def _sampled(latent: tuple[Tensor, Tensor]) -> Tensor:
     mean, log_variance = latent
     return mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
@@ -201,7 +215,7 @@ def learning_rate(preset: Preset, step: int) -> float:
     if not preset.decay:
         return preset.learning_rate
     left = 0.5 * (1 + math.cos(math.pi * min(1.0, step / preset.steps)))
-    return preset.learning_rate * min(1.0, (step + 1) / _WARM_UP) * left
+    return preset.learning_rate * min(1.0, (step + 1) * _WARM_UP / preset.steps) * left
 
 
 def train_network(

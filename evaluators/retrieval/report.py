@@ -11,7 +11,7 @@ from benchmark.protocol import NECK, FloatArray
 from evaluators.metrics.distances import euclidean
 from evaluators.metrics.r_precision import GALLERY, expected_r_precision, full_gallery_ranks
 from evaluators.retrieval.card import RetrievalScores
-from evaluators.retrieval.data import vertices_of
+from evaluators.retrieval.preparation import vertices_of
 
 if TYPE_CHECKING:
     from evaluators.retrieval.evaluator import AudioMotionEvaluator, TextMotionEvaluator

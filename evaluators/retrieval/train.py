@@ -14,9 +14,18 @@ from benchmark.head import HeadModel, open_head
 from benchmark.protocol import TEXT_FIELDS, FloatArray
 from benchmark.storage import content_hash, sha256_file, write_json
 from evaluators.retrieval.card import CARD, EvaluatorCard, NetworkCard, RetrievalScores, read_card
-from evaluators.retrieval.data import Half, Source, audio_source, load_clips, text_source
+from evaluators.retrieval.data import Half
 from evaluators.retrieval.evaluator import Statistics
 from evaluators.retrieval.load import load_evaluators
+from evaluators.retrieval.preparation import (
+    Normalisation,
+    Source,
+    audio_source,
+    load_clips,
+    motion_basis,
+    text_source,
+    vertex_statistics,
+)
 from evaluators.retrieval.presets import PRESETS, Preset
 from evaluators.retrieval.report import AUDIO_PROBES, TEXT_PROBES, audio_scores, text_scores, unchanged
 
@@ -153,14 +162,19 @@ def _prepare(
     else:
         audio = audio_encoder(encoder_name, device)
         source, encoder_sha256 = audio_source(corpus, audio, progress), audio.sha256
-    train, statistics = load_clips(corpus, splits["train"], head, None, source, progress)
+
+    def normalise(motions: Sequence[FloatArray]) -> Normalisation:
+        own = vertex_statistics(head, motions)
+        return own, motion_basis(head, motions, own, preset.components, seed) if preset.components else None
+
+    train, (statistics, basis) = load_clips(corpus, splits["train"], head, normalise, source, progress)
     if kind == "audio":
         mean, std = _condition_statistics(train.conditions)
         statistics = replace(statistics, condition_mean=mean, condition_std=std)
-    val, _ = load_clips(corpus, splits["val"], head, statistics, source, progress)
+    val, _ = load_clips(corpus, splits["val"], head, (statistics, basis), source, progress)
     name = content_hash(encoder_sha256, head.sha256, [corpus.content_hash(clip_id) for clip_id in train.ids])
     neutral = head.template[head.face_ids].astype(np.float32)
-    return NetworkRun(kind, preset, train, val, statistics, neutral, seed, device, name)
+    return NetworkRun(kind, preset, train, val, statistics, basis, neutral, seed, device, name)
 
 
 def _condition_statistics(conditions: Sequence[Sequence[Half]]) -> tuple[FloatArray, FloatArray]:
@@ -189,7 +203,7 @@ def _train(
         layout=run.preset.layout,
         window=run.preset.crop[1] if run.kind == "audio" and run.preset.crop[0] == run.preset.crop[1] else None,
         similarity=run.preset.similarity,
-        parameters=sum(value.numel() for key, value in state.best.items() if not key.startswith("motion_decoder.")),
+        parameters=_parameters(path),
         steps=state.step,
         selected_step=state.best_step,
         seconds=round(state.seconds, 1),
@@ -199,9 +213,11 @@ def _train(
 
 
 def _store(path: Path, run: "NetworkRun", state: "TrainingState") -> None:
+    from evaluators.retrieval._network_training import unfolded
     from evaluators.retrieval.checkpoint import save_network
 
     state.network.load_state_dict(state.best)
+    network = state.network if run.basis is None else unfolded(state.network, run.basis)
     own: Statistics = run.statistics
     arrays = {"mean": own.mean, "std": own.std, "pose_scale": np.array(own.pose_scale)}
     if run.kind == "audio":
@@ -210,7 +226,13 @@ def _store(path: Path, run: "NetworkRun", state: "TrainingState") -> None:
             "condition_std": np.asarray(own.condition_std),
             "neutral": run.neutral.reshape(-1),
         }
-    save_network(path, state.network, arrays, half=run.preset.half)
+    save_network(path, network, arrays, half=run.preset.half)
+
+
+def _parameters(path: Path) -> int:
+    from evaluators.retrieval.checkpoint import load_network
+
+    return sum(value.numel() for value in load_network(path)[0].parameters())
 
 
 def _device_name(device: str) -> str:

@@ -95,7 +95,7 @@ def test_every_fault_of_predictions_is_told_at_once(mmbench: Command, tmp_path: 
     motions["a_stranger"] = motions.pop(names[3])
     broken = tmp_path / "broken"
     broken.mkdir()
-    np.savez(broken / "0.npz", **motions)  # type: ignore[arg-type]
+    np.savez(broken / "0.npz", **motions)
     run = mmbench("score", broken, *where)
     assert run.code == 2
     for name, fault in zip(names[:4], ("length", "float64", "NaN", "missing"), strict=True):
