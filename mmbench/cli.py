@@ -168,7 +168,6 @@ def main() -> None:
         typer.echo(f"check failed: {error}", err=True)
         code = 1
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("stopped; finished clips are kept, the same command goes on from them", err=True)
         code = 130
     except OSError as error:
         typer.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)
@@ -181,6 +180,8 @@ def main() -> None:
             raise
         show()
         code = int(error.exit_code)
+    if code == 130:
+        typer.echo("stopped; finished clips are kept, the same command goes on from them", err=True)
     sys.exit(code)
 
 
