@@ -159,6 +159,37 @@ def print_verification(corpus: Path | None, as_json: bool) -> None:
         raise CheckFailedError(f"{len(errors)} errors in {path}")
 
 
+def print_construction(
+    source: Path,
+    out: Path | None,
+    config: Path | None,
+    workers: int | None,
+    annotator: str | None,
+    endpoint: str | None,
+    model: str | None,
+    seed: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Constructs a corpus from raw tracks and prints what was dropped, mended and split."""
+    from benchmark.construction import pipeline
+    from benchmark.construction.config import configured
+
+    settings = configured(config, annotator=annotator, endpoint=endpoint, model=model, seed=seed)
+    with progress_bar() as progress:
+        if dry_run:
+            text = pipeline.dry_run(source, settings, workers, progress)
+        elif out is None:
+            raise InputError(Problem("missing", "--out", "a folder for the corpus"))
+        else:
+            report = pipeline.construct(source, out, settings, workers, progress, _say)
+            text = f"{report.render()}\n{out / 'construction' / 'report.html'}"
+    if as_json and not dry_run:
+        print_json(report.to_json())
+    else:
+        typer.echo(text)
+
+
 def train_evaluators(
     track: str,
     corpus: Path | None,

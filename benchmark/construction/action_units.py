@@ -57,6 +57,10 @@ def read_units(path: Path, fps: float) -> ActionUnits:
 
 
 def _numbers(rows: list[list[str]], width: int, path: Path) -> Array:
+    try:
+        return np.array(rows).astype(np.float64)
+    except ValueError:
+        pass  # empty cells, names, or rows of different lengths: cell by cell
     table = np.full((len(rows), width), np.nan)
     for number, row in enumerate(rows):
         try:

@@ -70,21 +70,31 @@ def replace(values: Array, outliers: Mask) -> Array:
     Returns:
         (T, D) new array.
     """
-    filled, frames = values.copy(), np.arange(len(values))
-    for column in np.flatnonzero(outliers.any(axis=0)):
-        bad = outliers[:, column]
-        good = ~bad
-        if good.any():
-            filled[bad, column] = np.interp(frames[bad], frames[good], values[good, column])
-        else:
-            filled[:, column] = 0.0
+    filled = values.copy()
+    if not outliers.any():
+        return filled
+    columns = np.flatnonzero(outliers.any(axis=0))
+    bad = outliers[:, columns]
+    frames = np.arange(len(values))[:, None]
+    before = np.maximum.accumulate(np.where(bad, -1, frames), axis=0)
+    after = np.minimum.accumulate(np.where(bad, len(values), frames)[::-1], axis=0)[::-1]
+    # At the ends the only neighbour is held; where there is none at all, nothing is known.
+    first = np.where(before < 0, after, before) % len(values)
+    last = np.where(after >= len(values), first, after)
+    chosen = values[:, columns]
+    start, end = np.take_along_axis(chosen, first, axis=0), np.take_along_axis(chosen, last, axis=0)
+    drawn = start + (end - start) * (frames - first) / np.maximum(last - first, 1)
+    drawn = np.where(bad.all(axis=0), 0.0, drawn)
+    filled[:, columns] = np.where(bad, drawn, chosen)
     return filled
 
 
 def _running_median(values: Array, window: int) -> Array:
     """Medians by compare and exchange of shifted copies: many times faster than sorting every window."""
     half = window // 2
-    padded = np.pad(values, ((half, half), (0, 0)), mode="reflect")
+    rows = np.abs(np.arange(-half, len(values) + half))  # mirrored at both ends
+    rows = np.where(rows >= len(values), 2 * (len(values) - 1) - rows, rows)
+    padded = values[rows]
     shifted = [padded[start : start + len(values)] for start in range(window)]
     for largest in range(window - 1, half - 1, -1):
         for i in range(largest):

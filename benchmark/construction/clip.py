@@ -33,7 +33,7 @@ def construct_clip(raw: RawClip, config: Config, rng: np.random.Generator) -> Co
         rng: Source of the wording, see :func:`clip_rng`.
 
     Returns:
-        The clip at 25 frames a second with its texts (None where an LLM is to write some), or why it is left out.
+        The clip at 25 frames a second with its texts by rules, or why it is left out.
     """
     clock = _Clock()
     kept = filter_labels(raw, config.labels)
@@ -56,7 +56,7 @@ def construct_clip(raw: RawClip, config: Config, rng: np.random.Generator) -> Co
     parameters = done.parameters[:frames]
     evidence = gather(raw, actions, parameters, config)
     clock.lap("evidence")
-    texts = write_texts(evidence, config, rng)
+    texts = write_texts(evidence, rng)
     clock.lap("texts")
     account = Mended(
         raw.fps, len(raw.expression), frames, mended.untracked, mended.outliers,
@@ -99,11 +99,9 @@ def gather(raw: RawClip, actions: tuple[str, ...], parameters: Array, config: Co
     )
 
 
-def write_texts(evidence: Evidence, config: Config, rng: np.random.Generator) -> Texts | None:
-    """The five texts by rules, each from random numbers of its own; None if an LLM is to write one of them."""
+def write_texts(evidence: Evidence, rng: np.random.Generator) -> Texts:
+    """The five texts by rules, each from random numbers of its own."""
     own = dict(zip(TEXT_FIELDS, rng.spawn(len(TEXT_FIELDS)), strict=True))
-    if any(config.writer(field) == "llm" for field in TEXT_FIELDS):
-        return None
     return Texts(**{field: RULES[field](evidence, own[field]) for field in TEXT_FIELDS})
 
 

@@ -224,3 +224,36 @@ def load_config(path: Path) -> Config:
         raise InputError(problems) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(Problem("no TOML", str(path), got=str(error))) from error
+
+
+def configured(
+    path: Path | None = None,
+    *,
+    annotator: str | None = None,
+    endpoint: str | None = None,
+    model: str | None = None,
+    seed: int | None = None,
+) -> Config:
+    """A configuration file, or the defaults, with what the command line adds.
+
+    Args:
+        path: TOML file.
+        annotator: ``rules`` or ``llm`` for all five texts.
+        endpoint: Of the language model.
+        model: Its name.
+        seed: Of everything.
+
+    Returns:
+        The configuration, not yet checked for consistency.
+
+    Raises:
+        InputError: As :func:`load_config`.
+    """
+    config = load_config(path) if path is not None else Config()
+    model_changes = {name: value for name, value in (("endpoint", endpoint), ("model", model)) if value is not None}
+    changes: dict[str, Any] = {"llm": config.llm.model_copy(update=model_changes)}
+    if annotator is not None:
+        changes["annotators"] = dict.fromkeys(TEXT_FIELDS, annotator)
+    if seed is not None:
+        changes["seed"] = seed
+    return config.model_copy(update=changes)

@@ -1,8 +1,12 @@
-"""The motion of a raw clip, mended, at 25 frames a second, and smooth; with an account of how far it moved."""
+"""The motion of a raw clip, mended, at 25 frames a second, and smooth; with an account of how far it moved.
+
+Expression, and neck and jaw as vectors around their own middle (see ``rotations``), go through it side by side.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from benchmark.construction.cleaning import Mask, find_outliers, replace
 from benchmark.construction.config import Outliers, Smoothing
@@ -10,36 +14,42 @@ from benchmark.construction.records import Array, RawClip
 from benchmark.construction.resample import resample
 from benchmark.construction.rotations import angles_between, from_tangent, to_tangent
 from benchmark.construction.smoothing import choose_strengths, smooth
+from benchmark.protocol import EXPRESSION, JAW, NECK
 
 Three = tuple[float, float, float]
+_PARTS = (EXPRESSION, NECK, JAW)
 
 
 @dataclass(frozen=True)
 class Mend:
     """A track without outliers, at its own rate."""
 
-    parts: tuple[Array, Array, Array]
-    """Expression (T, 50), neck and jaw (T, 3) axis-angle."""
-    masks: tuple[Mask, Mask, Mask]
-    """What was replaced, in the same shapes; a rotation is replaced whole."""
+    expression: Array
+    """(T, 50)."""
+    neck: Array
+    """(T, 3) axis-angle, radians."""
+    jaw: Array
+    """(T, 3) axis-angle, radians."""
+    mask: Mask
+    """(T, 56) what was replaced; a rotation is replaced whole."""
     untracked: int
-    """Values without a number among them."""
+    """Values of the raw track without a number."""
 
     @property
     def outliers(self) -> tuple[int, int, int]:
-        """Replaced values of each part, those without a number included."""
-        expression, neck, jaw = (int(mask.sum()) for mask in self.masks)
+        """Replaced values of expression, neck and jaw, those without a number included."""
+        expression, neck, jaw = (int(self.mask[:, part].sum()) for part in _PARTS)
         return expression, neck, jaw
 
     @property
     def share(self) -> float:
         """Replaced share of all values."""
-        return sum(self.outliers) / sum(mask.size for mask in self.masks)
+        return float(self.mask.mean())
 
 
 @dataclass(frozen=True)
 class Smoothed:
-    """A finished motion and what smoothing did to it."""
+    """A finished motion and what was done to it."""
 
     parameters: Array
     """(T, 56)."""
@@ -61,16 +71,16 @@ def mend(raw: RawClip, settings: Outliers) -> Mend:
     Returns:
         The mended track.
     """
-    parts, masks = [raw.expression], [find_outliers(raw.expression, settings)]
-    parts[0] = replace(raw.expression, masks[0])
-    for vectors in (raw.neck, raw.jaw):
-        reference, around = to_tangent(vectors)
-        bad = np.asarray(find_outliers(around, settings).any(axis=1))
-        mask = np.repeat(bad[:, None], 3, axis=1)
-        parts.append(from_tangent(reference, replace(around, mask)) if bad.any() else vectors)
-        masks.append(mask)
-    unknown = sum(int((~np.isfinite(part)).sum()) for part in (raw.expression, raw.neck, raw.jaw))
-    return Mend((parts[0], parts[1], parts[2]), (masks[0], masks[1], masks[2]), unknown)
+    values, references = _flat(raw.expression, raw.neck, raw.jaw)
+    mask = find_outliers(values, settings)
+    for part in (NECK, JAW):
+        mask[:, part] = mask[:, part].any(axis=1, keepdims=True)
+    untracked = int((~np.isfinite(values)).sum())
+    if not mask.any():
+        return Mend(raw.expression, raw.neck, raw.jaw, mask, untracked)
+    values = replace(values, mask)
+    neck, jaw = from_tangent(references[0], values[:, NECK]), from_tangent(references[1], values[:, JAW])
+    return Mend(values[:, EXPRESSION], neck, jaw, mask, untracked)
 
 
 def finish(raw: RawClip, mended: Mend, settings: Smoothing) -> Smoothed:
@@ -84,43 +94,32 @@ def finish(raw: RawClip, mended: Mend, settings: Smoothing) -> Smoothed:
     Returns:
         The motion.
     """
-    expression, (neck, jaw) = resample(mended.parts[0], mended.parts[1:], raw.fps, raw.times)
-    weights = _weights(mended.masks, raw)
-    smooth_expression, strengths = _smoothed(expression, weights[0], settings, pooled=False)
-    turned: list[Array] = []
-    chosen = [float(np.median(strengths))]
-    for vectors, weight in ((neck, weights[1]), (jaw, weights[2])):
-        reference, around = to_tangent(vectors)
-        flat, strengths = _smoothed(around, weight, settings, pooled=True)
-        turned.append(from_tangent(reference, flat))
-        chosen.append(float(strengths[0]))
-    parameters = np.concatenate([smooth_expression, *turned], axis=1)
+    expression, (neck, jaw) = resample(mended.expression, (mended.neck, mended.jaw), raw.fps, raw.times)
+    weights, _ = resample((~mended.mask).astype(np.float64), (), raw.fps, raw.times)
+    values, references = _flat(expression, neck, jaw)
+    strengths = np.concatenate([choose_strengths(values[:, p], settings, pooled=p is not EXPRESSION) for p in _PARTS])
+    values = smooth(values, weights, strengths, settings.velocity)
+    smooth_neck, smooth_jaw = from_tangent(references[0], values[:, NECK]), from_tangent(references[1], values[:, JAW])
     before = _as_it_came(raw)
-    changes = [
-        np.abs(smooth_expression - before[0]),
-        np.degrees(angles_between(before[1], turned[0])),
-        np.degrees(angles_between(before[2], turned[1])),
-    ]
-    rms = [float(np.sqrt((change**2).mean())) for change in changes]
-    largest = [float(change.max()) for change in changes]
+    changes = (
+        np.abs(values[:, EXPRESSION] - before[0]),
+        np.degrees(angles_between(before[1], smooth_neck)),
+        np.degrees(angles_between(before[2], smooth_jaw)),
+    )
+    rms, largest = [np.sqrt((change**2).mean()) for change in changes], [change.max() for change in changes]
     return Smoothed(
-        parameters,
-        (chosen[0], chosen[1], chosen[2]),
-        (rms[0], rms[1], rms[2]),
-        (largest[0], largest[1], largest[2]),
+        np.concatenate([values[:, EXPRESSION], smooth_neck, smooth_jaw], axis=1),
+        _three([np.median(strengths[part]) for part in _PARTS]),
+        _three(rms),
+        _three(largest),
     )
 
 
-def _smoothed(values: Array, weights: Array, settings: Smoothing, *, pooled: bool) -> tuple[Array, Array]:
-    strengths = choose_strengths(values, settings, pooled)
-    return smooth(values, weights, strengths, settings.velocity), strengths
-
-
-def _weights(masks: tuple[Mask, Mask, Mask], raw: RawClip) -> tuple[Array, Array, Array]:
-    """Weights of the resampled values: the share of each that comes from measured frames."""
-    measured = tuple((~mask).astype(np.float64) for mask in masks)
-    together, _ = resample(np.concatenate(measured, axis=1), (), raw.fps, raw.times)
-    return together[:, :-6], together[:, -6:-3], together[:, -3:]
+def _flat(expression: Array, neck: Array, jaw: Array) -> tuple[Array, tuple[Rotation, Rotation]]:
+    """(T, 56) with the rotations around their middles, and the middles."""
+    neck_middle, around_neck = to_tangent(neck)
+    jaw_middle, around_jaw = to_tangent(jaw)
+    return np.concatenate([expression, around_neck, around_jaw], axis=1), (neck_middle, jaw_middle)
 
 
 def _as_it_came(raw: RawClip) -> tuple[Array, Array, Array]:
@@ -128,3 +127,8 @@ def _as_it_came(raw: RawClip) -> tuple[Array, Array, Array]:
     parts = [replace(part, ~np.isfinite(part)) for part in (raw.expression, raw.neck, raw.jaw)]
     expression, (neck, jaw) = resample(parts[0], (parts[1], parts[2]), raw.fps, raw.times)
     return expression, neck, jaw
+
+
+def _three(values: list[np.floating]) -> Three:
+    first, second, third = (float(value) for value in values)
+    return first, second, third

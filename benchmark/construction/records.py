@@ -147,8 +147,8 @@ class Constructed:
     """(T, 56) at 25 fps."""
     audio: FloatArray | None
     """(T * 640,) mono, 16 kHz."""
-    texts: Texts | None
-    """Written by rules; None where an LLM has still to write one of them."""
+    texts: Texts
+    """Written by rules; the pipeline replaces those that a language model is to write."""
     evidence: Evidence
     mended: Mended
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
