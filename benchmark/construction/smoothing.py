@@ -18,7 +18,7 @@ from scipy.linalg import solveh_banded
 from benchmark.construction.config import Smoothing
 from benchmark.construction.records import Array
 
-_LEAST_WEIGHT = 1e-4
+_LEAST_WEIGHT = 1e-6
 """Keeps the system definite however many frames were mended."""
 _WEAKEST, _STEPS = 0.01, 13
 
