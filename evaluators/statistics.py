@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evaluators.metrics._arrays import AnyArray, Float64, finite, paired
 from evaluators.metrics.distances import euclidean
-from evaluators.metrics.fid import fid, frechet_from_root, symmetric_root
+from evaluators.metrics.fid import factor, fid, frechet_from_factor
 
 LEVEL = 0.95
 MIN_CLUSTERS = 5
@@ -246,13 +246,14 @@ def fid_interval(
     if bootstrap.units < MIN_CLUSTERS:
         return None
     origin, counts = truth.mean(axis=0), bootstrap.counts[:replicates]
-    means, roots = _moments(truth - origin, bootstrap.membership, counts)
-    for covariance in roots:  # in place: the matrices of all replicates are the memory this takes
-        covariance[:] = symmetric_root(covariance)
+    differing = [sample for sample in samples if not np.array_equal(sample, truth)]  # the others score 0 in every draw
     drawn = np.zeros(len(counts))
-    for sample in samples:
-        theirs = zip(means, roots, *_moments(sample - origin, bootstrap.membership, counts), strict=True)
-        drawn += [frechet_from_root(*moments) / len(samples) for moments in theirs]
+    means, factors = _moments(truth - origin, bootstrap.membership, counts if differing else counts[:0])
+    for covariance in factors:  # in place: the matrices of all replicates are the memory this takes
+        covariance[:] = factor(covariance)
+    for sample in differing:
+        theirs = zip(means, factors, *_moments(sample - origin, bootstrap.membership, counts), strict=True)
+        drawn += [frechet_from_factor(*moments) / len(samples) for moments in theirs]
     estimate = float(np.mean([fid(truth, sample) for sample in samples]))
     interval = bootstrap.interval(drawn, centre=estimate)
     return replace(interval, low=max(interval.low, 0.0))

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluators.metrics.fid import fid, fid_noise_floor, small_sample_caveat
+from evaluators.metrics.fid import (
+    covariance,
+    factor,
+    fid,
+    fid_noise_floor,
+    frechet_from_factor,
+    small_sample_caveat,
+    symmetric_root,
+)
 from evaluators.metrics.spec import MetricRefusedError
 
 
@@ -132,3 +140,14 @@ def test_halves_of_the_noise_floor_share_no_clip() -> None:
 def test_too_few_clips_for_halves_are_refused() -> None:
     with pytest.raises(MetricRefusedError, match="halves"):
         fid_noise_floor(np.zeros((3, 2)))
+
+
+def test_a_factor_gives_back_its_matrix_and_singular_ones_are_no_exception() -> None:
+    rows = np.random.default_rng(3).normal(size=(40, 8))
+    for matrix in (covariance(rows), covariance(rows[:4]), np.zeros((3, 3))):
+        found = factor(matrix)
+        assert np.allclose(found @ found.T, matrix, atol=1e-12)
+    triangle, root = factor(covariance(rows)), symmetric_root(covariance(rows))
+    other = covariance(rows[:20])
+    mean = np.zeros(8)
+    assert np.allclose(frechet_from_factor(mean, triangle, mean, other), frechet_from_factor(mean, root, mean, other))
