@@ -189,6 +189,11 @@ class Config(_Section):
         if "llm" in self.annotators.values():
             wanted = (("llm.endpoint", self.llm.endpoint, "--endpoint"), ("llm.model", self.llm.model, "--model"))
             found += [Problem("missing", where, mend=f"give {flag}") for where, value, flag in wanted if not value]
+            if self.llm.endpoint and not self.llm.endpoint.startswith(("http://", "https://")):
+                expected = "http:// or https:// up to and including /v1"
+                found.append(Problem("endpoint is no web address", "llm.endpoint", expected, self.llm.endpoint))
+            if self.llm.most_cost is not None and (self.llm.price_in is None or self.llm.price_out is None):
+                found.append(Problem("cost has a limit but no prices", "llm.most_cost", mend="give both prices"))
         return found
 
     def checked(self) -> "Config":

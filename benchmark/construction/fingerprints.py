@@ -13,6 +13,8 @@ _STEPS = 16
 _BANDS = 20
 _WINDOW, _HOP = 512, 640
 _PHRASE = 3
+_FLOOR = 1e-4
+"""Of the loudest band: noise 40 dB below is not heard, whatever the gain."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def _picture(audio: FloatArray) -> FloatArray | None:
     starts = np.arange(0, len(padded) - _WINDOW + 1, _HOP)
     windows = padded[starts[:, None] + np.arange(_WINDOW)] * np.hanning(_WINDOW)
     power = np.abs(np.fft.rfft(windows.astype(np.float32), axis=1)) ** 2
-    bands = np.log(power @ _mel() + 1e-6)
+    bands = power @ _mel()
+    bands = np.log(bands + _FLOOR * bands.max() + 1e-12)
     picture = _steps(bands).ravel()
     picture -= picture.mean()
     length = float(np.linalg.norm(picture))

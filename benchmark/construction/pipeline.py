@@ -65,7 +65,10 @@ def construct(
     estimate = _ask_model(kept, out, config, progress, say)
     split_of, subsets = _split(kept, config)
     for task, name in SUBSET_FILES.items():
-        write_json(out / name, subsets[task])
+        if any(subsets[task].values()):
+            write_json(out / name, subsets[task])
+        else:
+            (out / name).unlink(missing_ok=True)
     found = _audit(kept, out, split_of, config, workers, progress)
     write_json(out / FOLDER / "audit.json", found.to_json())
     write_json(out / FOLDER / "config.json", config.model_dump(mode="json"))
@@ -181,7 +184,6 @@ def _ask_model(kept: list[Entry], out: Path, config: Config, progress: Progress,
     requests = _requests(kept)
     if not requests:
         return None
-    llm.check_endpoint(config.llm)
     client = llm.Client(config.llm, out / FOLDER / "llm")
     found = llm.estimate(requests, client)
     say(f"{config.llm.model}: {found.render()}")

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -29,6 +30,7 @@ from benchmark.storage import content_hash
 RECIPE = "1"
 """Changes whenever the same raw clip would come out differently: finished clips are then made again."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_SPAWN = multiprocessing.get_context("spawn")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -134,7 +136,7 @@ def run_all(work: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterato
     if workers <= 1 or len(tasks) <= 1:
         yield from map(work, tasks)
         return
-    with _single_threaded(), ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with _single_threaded(), ProcessPoolExecutor(workers, _SPAWN, _ignore_interrupts) as pool:
         waiting = iter(tasks)
         running: set[Future[R]] = set()
         try:
@@ -149,6 +151,11 @@ def run_all(work: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterato
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for the parent: it lets the clips in work be finished and keeps them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def test_the_running_median_is_scipys(seed: int, frames: int, window: int) -> No
 
 @given(hnp.arrays(np.bool_, st.tuples(st.integers(2, 20), st.just(3))), st.integers(0, 1000))
 @settings(max_examples=50, deadline=None)
-def test_replaced_values_lie_on_lines_between_neighbours(mask: np.ndarray, seed: int) -> None:  # type: ignore[type-arg]
+def test_replaced_values_lie_on_lines_between_neighbours(mask: np.ndarray, seed: int) -> None:
     values = np.random.default_rng(seed).normal(size=mask.shape)
     found = replace(np.where(mask, np.nan, values), mask)
     frames = np.arange(len(mask))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -9,7 +11,7 @@ from benchmark.construction.records import Array
 RULES = HeadPoseRules()
 
 
-def _neck(pitch: Array | float = 0.0, yaw: Array | float = 0.0, roll: Array | float = 0.0, frames: int = 30) -> Array:
+def _neck(pitch: Any = 0.0, yaw: Any = 0.0, roll: Any = 0.0, frames: int = 30) -> Array:
     turned = np.stack([np.broadcast_to(value, frames) for value in (yaw, pitch, roll)], axis=1)
     return np.asarray(Rotation.from_euler("YXZ", turned, degrees=True).as_rotvec())
 
@@ -21,7 +23,7 @@ def _neck(pitch: Array | float = 0.0, yaw: Array | float = 0.0, roll: Array | fl
         ("down", {"pitch": 15.0}), ("tilted left", {"roll": -12.0}), ("tilted right", {"roll": 12.0}),
     ],
 )  # fmt: skip
-def test_each_of_the_seven_states_is_named(state: str, pose: dict[str, float]) -> None:
+def test_each_of_the_seven_states_is_named(state: str, pose: dict[str, Any]) -> None:
     found = head_pose(_neck(**pose), RULES)
     assert [span.name for span in found.spans] == [state]
     assert len(STATES) == 7

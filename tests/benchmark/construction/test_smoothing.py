@@ -6,7 +6,7 @@ from benchmark.construction.smoothing import choose_strengths, smooth
 from tests.benchmark.construction.tracks import motion
 
 
-def _dense(values: np.ndarray, weights: np.ndarray, strength: float, velocity: float) -> np.ndarray:  # type: ignore[type-arg]
+def _dense(values: np.ndarray, weights: np.ndarray, strength: float, velocity: float) -> np.ndarray:
     """The minimiser of one parameter by the normal equations, written out."""
     frames = len(values)
     first, second = np.diff(np.eye(frames), axis=0), np.diff(np.eye(frames), n=2, axis=0)

@@ -73,7 +73,7 @@ class RawBuilder:
     ) -> "RawBuilder":
         self.records.append({"id": clip_id, "actions": ["smile"], "emotions": ["happy"], **record})
         if track is not None:
-            parts = {"expression": track[:, :50], "neck": track[:, 50:53], "jaw": track[:, 53:], "fps": np.float64(fps)}
+            parts = {"expression": track[:, :50], "neck": track[:, 50:53], "jaw": track[:, 53:], "fps": np.array([fps])}
             write_npz(self.folder / "motion" / f"{clip_id}.npz", parts)
         if sound is not None:
             write_sound(self.folder / "audio" / f"{clip_id}.wav", sound)
