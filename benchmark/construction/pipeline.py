@@ -22,6 +22,7 @@ from benchmark.storage import atomic_path, write_json
 
 Say = Callable[[str], None]
 _CHUNK = 16
+_FEW = 500
 
 
 def construct(
@@ -209,7 +210,8 @@ def _audit(
     clips = [(entry.id, entry.has_audio) for entry in kept]
     tasks = [PrintTask(out, tuple(clips[start : start + 64])) for start in range(0, len(clips), 64)]
     prints: dict[str, Fingerprint] = {}
-    for some in run_all(print_some, tasks, workers):
+    # Under some hundred clips the start of processes would take longer than the work.
+    for some in run_all(print_some, tasks, workers if len(clips) > _FEW else 1):
         prints |= some
         progress("searching duplicates", len(prints), len(clips))
     return audit(prints, split_of, config.audit)

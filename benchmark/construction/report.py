@@ -245,7 +245,9 @@ def _labels(kept: Sequence[Entry], split_of: Mapping[str, str]) -> list[dict[str
         for label in [("all", "clips"), *labels]:
             counts[label][split_of[entry.id]] += 1
     rows = []
-    for (kind, name), by_split in sorted(counts.items(), key=lambda item: (item[0][0], -item[1].total(), item[0][1])):
+    order = {"all": 0, "action": 1, "emotion": 2}
+    ordered = sorted(counts.items(), key=lambda item: (order[item[0][0]], -item[1].total(), item[0][1]))
+    for (kind, name), by_split in ordered:
         total = by_split.total()
         shares = {split: by_split[split] / total for split in SPLITS}
         rows.append({"kind": kind, "name": name, "clips": total, "shares": shares})

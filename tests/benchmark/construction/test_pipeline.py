@@ -260,3 +260,9 @@ def test_a_real_arkit_capture_becomes_a_corpus(shared: Path, tmp_path: Path) -> 
     assert len(set(texts)) == 17
     assert sum("eye" in text or "lip" in text or "brow" in text for text in texts) > 12
     assert [finding.what for finding in verify(corpus) if finding.level == "error"] == []
+
+
+def test_the_settings_of_the_documentation_are_the_defaults(project: Path, tmp_path: Path) -> None:
+    text = (project / "docs/construction.md").read_text(encoding="utf-8")
+    (tmp_path / "settings.toml").write_text(text.split("```toml")[1].split("```")[0], encoding="utf-8")
+    assert load_config(tmp_path / "settings.toml") == Config()
