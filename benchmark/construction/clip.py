@@ -47,6 +47,8 @@ def construct_clip(raw: RawClip, config: Config, rng: np.random.Generator) -> Co
     frames, cuts = _length(raw, audio, config)
     if isinstance(frames, Dropped):
         return frames
+    if (gap := longest_gap(raw)) > config.outliers.longest_gap_s:
+        return Dropped(raw.id, "tracker lost the face", f"for {gap:.1f} s")
     mended = mend(raw, config.outliers)
     if mended.share > config.outliers.most_mended:
         return Dropped(raw.id, "tracker lost the face", f"{mended.share:.0%} of values without a usable number")
@@ -67,6 +69,18 @@ def construct_clip(raw: RawClip, config: Config, rng: np.random.Generator) -> Co
     return Constructed(
         raw.id, raw.source, parameters.astype(np.float32), audio, texts, evidence, account, clock.seconds
     )
+
+
+def longest_gap(raw: RawClip) -> float:
+    """Seconds of the longest stretch without a tracked frame; infinite if there is no tracked frame at all."""
+    tracked = np.flatnonzero(np.isfinite(np.concatenate([raw.expression, raw.neck, raw.jaw], axis=1)).all(axis=1))
+    if not len(tracked):
+        return float("inf")
+    frames = len(raw.expression)
+    seen = raw.times - raw.times[0] if raw.times is not None else np.arange(frames) / raw.fps
+    before, after = seen[tracked[0]], seen[-1] - seen[tracked[-1]]
+    between = np.diff(seen[tracked]).max(initial=0.0) - 1.0 / raw.fps
+    return float(max(before, after, between))
 
 
 def gather(raw: RawClip, actions: tuple[str, ...], parameters: Array, config: Config) -> Evidence:

@@ -53,6 +53,8 @@ class Outliers(_Section):
     """Searches; a later one finds what the first one's outliers hid."""
     most_mended: float = Field(0.25, gt=0, le=1)
     """Share of mended values above which a clip is dropped: its tracker was lost."""
+    longest_gap_s: float = Field(0.4, gt=0)
+    """Seconds without a tracked frame above which a clip is dropped: nobody knows what happened meanwhile."""
 
 
 class Smoothing(_Section):

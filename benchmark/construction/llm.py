@@ -34,6 +34,8 @@ class Request:
     clip_id: str
     field: str
     messages: list[Message]
+    seed: int = 0
+    """The clip's own: clips with the same evidence are not to be given the same words."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +79,30 @@ class Client:
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def key(self, messages: Sequence[Message]) -> str:
-        """Name of an answer in the cache: model, temperature, limit and the whole conversation."""
-        record = {"model": self.settings.model, "temperature": self.settings.temperature}
-        record |= {"max_tokens": self.settings.max_tokens, "messages": list(messages)}
-        return content_hash(json.dumps(record, sort_keys=True))
+    def body(self, messages: Sequence[Message], seed: int) -> dict[str, Any]:
+        """What is sent; its hash names the answer in the cache."""
+        return {
+            "model": self.settings.model,
+            "messages": list(messages),
+            "temperature": self.settings.temperature,
+            "max_tokens": self.settings.max_tokens,
+            "seed": seed,
+        }
 
-    def cached(self, messages: Sequence[Message]) -> str | None:
+    def cached(self, messages: Sequence[Message], seed: int = 0) -> str | None:
         """The kept answer, if there is one."""
-        path = self._path(messages)
+        path = self._path(self.body(messages, seed))
         try:
             return str(json.loads(path.read_text(encoding="utf-8"))["answer"])
         except (OSError, ValueError, KeyError):
             return None
 
-    def complete(self, messages: Sequence[Message]) -> str:
+    def complete(self, messages: Sequence[Message], seed: int = 0) -> str:
         """The answer to a conversation.
 
         Args:
             messages: With role and content each.
+            seed: Passed on; endpoints that know no seeds draw by themselves.
 
         Returns:
             The text, white space evened out.
@@ -103,22 +110,23 @@ class Client:
         Raises:
             InputError: The endpoint refuses, or fails after every retry.
         """
-        if (kept := self.cached(messages)) is not None:
+        if (kept := self.cached(messages, seed)) is not None:
             return kept
-        answer = self._ask(messages)
-        write_json(self._path(messages), {"model": self.settings.model, "messages": list(messages), "answer": answer})
+        body = self.body(messages, seed)
+        answer = self._ask(body)
+        write_json(self._path(body), {**body, "answer": answer})
         return answer
 
-    def _path(self, messages: Sequence[Message]) -> Path:
-        key = self.key(messages)
+    def _path(self, body: dict[str, Any]) -> Path:
+        key = content_hash(json.dumps(body, sort_keys=True))
         return self.cache / key[:2] / f"{key}.json"
 
-    def _ask(self, messages: Sequence[Message]) -> str:
+    def _ask(self, body: dict[str, Any]) -> str:
         last = ""
         for attempt in range(self.settings.retries + 1):
             self._wait_for_turn()
             try:
-                return _text_of(self._send(messages))
+                return _text_of(self._send(body))
             except urllib.error.HTTPError as error:
                 last = f"HTTP {error.code}: {error.read(300).decode(errors='replace').strip()}"
                 if error.code not in _AGAIN:
@@ -146,13 +154,7 @@ class Client:
     def _url(self) -> str:
         return self.settings.endpoint.rstrip("/") + "/chat/completions"
 
-    def _send(self, messages: Sequence[Message]) -> Any:
-        body = {
-            "model": self.settings.model,
-            "messages": list(messages),
-            "temperature": self.settings.temperature,
-            "max_tokens": self.settings.max_tokens,
-        }
+    def _send(self, body: dict[str, Any]) -> Any:
         headers = {"Content-Type": "application/json"}
         if key := os.environ.get(self.settings.key_variable):
             headers["Authorization"] = f"Bearer {key}"
@@ -174,7 +176,7 @@ def estimate(requests: Iterable[Request], client: Client) -> Estimate:
     count = cached = 0
     tokens_in = 0.0
     for request in requests:
-        if client.cached(request.messages) is not None:
+        if client.cached(request.messages, request.seed) is not None:
             cached += 1
             continue
         count += 1
@@ -214,9 +216,13 @@ def answer_all(
     Raises:
         InputError: The endpoint refuses or fails; answers so far are in the cache, so the next run goes on from them.
     """
+
+    def ask(request: Request) -> str:
+        return client.complete(request.messages, request.seed)
+
     with ThreadPoolExecutor(client.settings.parallel) as pool:
         try:
-            for number, answer in enumerate(pool.map(lambda request: client.complete(request.messages), requests)):
+            for number, answer in enumerate(pool.map(ask, requests)):
                 done(requests[number], answer)
                 progress("asking the language model", number + 1, len(requests))
         except BaseException:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmark.construction import llm
 from benchmark.construction.audit import AuditResult, audit
+from benchmark.construction.clip import clip_rng
 from benchmark.construction.config import Config
 from benchmark.construction.fingerprints import Fingerprint
 from benchmark.construction.journal import FOLDER, Entry, Journal
@@ -105,16 +106,17 @@ def dry_run(source: Path, config: Config, workers: int | None = None, progress: 
         entries += [entry for line in lines for entry in line.entries]
         progress("constructing clips", len(entries), max(len(raw.records), len(entries)))
     entries.sort(key=lambda entry: entry.id)
+    requests = _requests(entries, config.seed)
     text = [
         f"### {request.clip_id}, {request.field}\n"
         + "\n".join(f"[{m['role']}] {m['content']}" for m in request.messages)
-        for request in _requests(entries)
+        for request in requests
     ]
     text.append(
         f"{sum(entry.kept for entry in entries)} clips would be kept, {sum(not e.kept for e in entries)} dropped"
     )
     text += [f"  dropped {entry.id}: {entry.reason} ({entry.detail})" for entry in entries if not entry.kept]
-    if requests := _requests(entries):
+    if requests:
         text.append(llm.estimate(requests, llm.Client(config.llm, Path(os.devnull) / "none")).render())
     return "\n\n".join(text)
 
@@ -176,13 +178,22 @@ def _remove_stale(out: Path, before: list[Entry], after: list[Entry]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _requests(entries: list[Entry]) -> list[llm.Request]:
-    return [llm.Request(e.id, field, messages) for e in entries if e.kept for field, messages in e.prompts.items()]
+def _requests(entries: list[Entry], seed: int) -> list[llm.Request]:
+    return [
+        llm.Request(entry.id, field, messages, _seed(seed, entry.id))
+        for entry in entries
+        if entry.kept
+        for field, messages in entry.prompts.items()
+    ]
+
+
+def _seed(seed: int, clip_id: str) -> int:
+    return int(clip_rng(seed, clip_id).integers(2**31))
 
 
 def _ask_model(kept: list[Entry], out: Path, config: Config, progress: Progress, say: Say) -> llm.Estimate | None:
     """Replaces the texts a language model is to write."""
-    requests = _requests(kept)
+    requests = _requests(kept, config.seed)
     if not requests:
         return None
     client = llm.Client(config.llm, out / FOLDER / "llm")

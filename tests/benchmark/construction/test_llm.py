@@ -23,7 +23,14 @@ def test_a_conversation_is_sent_in_the_openai_protocol_and_its_answer_evened_out
     with endpoint(completion('  "The head\n nods."  ')) as server:
         assert _client(server.url, tmp_path, key_variable="MY_KEY", temperature=0.2).complete(ASK) == "The head nods."
     assert server.requests == [
-        {"path": "/v1/chat/completions", "model": "tiny", "messages": ASK, "temperature": 0.2, "max_tokens": 220}
+        {
+            "path": "/v1/chat/completions",
+            "model": "tiny",
+            "messages": ASK,
+            "temperature": 0.2,
+            "max_tokens": 220,
+            "seed": 0,
+        }
     ]
     assert server.headers[0]["Authorization"] == "Bearer k-123"
     assert not any("k-123" in path.read_text() for path in tmp_path.rglob("*.json"))
@@ -37,6 +44,8 @@ def test_answers_are_cached_by_content(tmp_path: Path) -> None:
         _client(server.url, tmp_path, temperature=0.1).complete(ASK)
         _client(server.url, tmp_path).complete([*ASK, {"role": "user", "content": "And then?"}])
         assert len(server.requests) == 3
+        _client(server.url, tmp_path).complete(ASK, seed=5)  # another clip with the same evidence
+        assert [request["seed"] for request in server.requests] == [0, 0, 0, 5]
 
 
 def test_a_damaged_cache_entry_is_asked_for_again(tmp_path: Path) -> None:

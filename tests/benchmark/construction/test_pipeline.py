@@ -102,15 +102,18 @@ def test_every_fault_of_a_clip_is_a_line_of_the_report_and_stops_no_other_clip(t
     rng = np.random.default_rng(0)
     lost = motion(rng, 80)
     lost[10:60] = np.nan
+    gap = motion(rng, 190)
+    gap[40:51] = np.nan
     builder = _raw(tmp_path / "raw", 2)
     builder.clip("A_long_0", motion(rng, 201)).clip("A_short_0", motion(rng, 7)).clip("A_lost_0", lost)
+    builder.clip("A_gap_0", gap)
     builder.clip("A_none_0", None).clip("A_odd_0", motion(rng, 30)[:, :40])
     builder.clip("A_brief_0", motion(rng, 100), sound=np.ones(16_000) * 0.1, actions=["talk"])
     (tmp_path / "raw/motion/A_broken_0.npz").write_bytes(b"PK no zip")
     builder.clip("A_broken_0", None)
     report = construct(tmp_path / "raw", tmp_path / "out", Config(), workers=1)
     assert report.dropped == {
-        "files cannot be read": 3, "too long": 1, "too short": 1, "tracker lost the face": 1,
+        "files cannot be read": 3, "tracker lost the face": 2, "too long": 1, "too short": 1,
     }  # fmt: skip
     assert report.kept == 3
     details = {example["id"]: example["detail"] for example in report.examples["files cannot be read"]}
