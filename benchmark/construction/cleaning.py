@@ -15,6 +15,8 @@ from benchmark.construction.config import Outliers
 from benchmark.construction.records import Array
 
 Mask = NDArray[np.bool_]
+_WHOLE, _STAIR = 0.85, 0.67
+"""Share of a run's height that is a whole jump; share of the wanted jump that is enough opposite one."""
 
 
 def course(values: Array, window: int) -> Array:
@@ -55,9 +57,42 @@ def find_outliers(values: Array, settings: Outliers) -> Mask:
         outside = (distance < np.minimum(lower - reach, -smallest)) | (distance > np.maximum(upper + reach, smallest))
         # A hair beyond zero width: a constant parameter has no outliers.
         outside &= np.abs(distance) > 1e-9
-        found |= outside
+        found |= _abrupt(distance, outside, settings)
         filled = replace(values, found)
     return found
+
+
+def _abrupt(distance: Array, outside: Mask, settings: Outliers) -> Mask:
+    """The runs of ``outside`` that come and go at once; a blink comes and goes in several frames.
+
+    A run is kept if it is entered and left by a jump of most of its height, or by a whole one on one side and a good
+    part of one on the other, for two faults in a row make a stair.
+    """
+    frames, columns = distance.shape
+    # Column by column with a still frame at each end, so that runs end where columns do.
+    inside = np.zeros((columns, frames + 2), np.int8)
+    inside[:, 1:-1] = outside.T
+    line = np.concatenate([distance[:1], distance, distance[-1:]]).T.ravel()
+    edges = np.diff(inside.ravel())
+    starts, ends = np.flatnonzero(edges == 1) + 1, np.flatnonzero(edges == -1) + 1
+    if not len(starts):
+        return outside
+    lengths = ends - starts
+    runs = np.stack([starts, ends], axis=1).ravel()
+    height = np.maximum.reduceat(np.abs(line), runs)[::2]
+    sign = np.sign(np.add.reduceat(line, runs)[::2])
+    first = np.r_[0, np.cumsum(lengths + 1)[:-1]]
+    at = np.arange(first[-1] + lengths[-1] + 1) + np.repeat(starts - first, lengths + 1)
+    steps = (line[at] - line[at - 1]) * np.repeat(sign, lengths + 1)  # into each frame of a run, and out of its last
+    enters, leaves = np.maximum.reduceat(steps, first), -np.minimum.reduceat(steps, first)
+    at_start, at_end = starts % (frames + 2) == 1, ends % (frames + 2) == frames + 1
+    sides = np.stack([np.where(at_start, 1.0, enters / height), np.where(at_end, 1.0, leaves / height)])
+    slow, fast = sides.min(axis=0), sides.max(axis=0)
+    sudden = (slow >= settings.jump) | ((slow >= _STAIR * settings.jump) & (fast >= _WHOLE))
+    turns = np.zeros(inside.size + 1, np.int8)
+    turns[starts[sudden]] += 1
+    turns[ends[sudden]] -= 1
+    return np.asarray(np.cumsum(turns)[:-1].reshape(columns, frames + 2)[:, 1:-1].T > 0)
 
 
 def replace(values: Array, outliers: Mask) -> Array:

@@ -49,6 +49,8 @@ class Outliers(_Section):
     """Interquartile ranges from the box to the fence."""
     smallest: float = Field(0.6, ge=0)
     """An outlier is at least this share of the parameter's 10 to 90% range away: lively motion is no fault."""
+    jump: float = Field(0.65, ge=0, le=1)
+    """Share of its height by which an outlier comes and goes from one frame to the next; a blink takes several."""
     passes: int = Field(2, ge=1)
     """Searches; a later one finds what the first one's outliers hid."""
     most_mended: float = Field(0.25, gt=0, le=1)

@@ -9,6 +9,8 @@ from benchmark.construction.records import HeadPose, Span
 from benchmark.construction.wording import pick
 from benchmark.mini import phrases
 
+_MOST = 5
+"""Movements told of one clip, the strongest."""
 _QUICK, _PAUSE = 16, 14
 """Frames a swing of a nod or shake may last, and pause before the next."""
 _GESTURE = {
@@ -29,13 +31,20 @@ def head_items(head: HeadPose, rng: np.random.Generator) -> list[tuple[float, fl
         (first frame, last frame, clause) by start; nothing for a head that faces the front throughout.
     """
     runs = [span for span in head.spans if span.name != "front"]
-    frames = len(head.states)
+    back_at = {span.start for span in head.spans if span.name == "front"}
+    groups = _swings(runs)
+    strongest = sorted(groups, key=_weight, reverse=True)[:_MOST]
     items = []
-    for group in _swings(runs):
+    for group in (group for group in groups if group in strongest):
         first, last = group[0], group[-1]
-        text = _swing_words(group, rng) if len(group) > 1 else _hold_words(first, first.end < frames - 3, rng)
+        text = _swing_words(group, rng) if len(group) > 1 else _hold_words(first, first.end in back_at, rng)
         items.append((float(first.start), float(last.end), text))
     return items
+
+
+def _weight(group: list[Span]) -> float:
+    """How much a movement catches the eye."""
+    return max(run.peak for run in group) * float(np.sqrt(group[-1].end - group[0].start))
 
 
 def _swings(runs: list[Span]) -> list[list[Span]]:

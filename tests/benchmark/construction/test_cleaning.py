@@ -44,6 +44,24 @@ def test_a_smile_held_for_half_a_second_is_no_outlier_though_a_box_plot_of_value
     assert find_outliers(smile, DEFAULT).sum() <= 2
 
 
+def test_blinks_keep_their_height() -> None:
+    """A first form without the look at jumps took every blink down by a quarter."""
+    blink = np.array([0.25, 0.8, 1.0, 0.75, 0.4, 0.15])
+    lids = np.random.default_rng(0).normal(size=(150, 1)) * 0.03
+    for start in (20, 70, 110):
+        lids[start : start + len(blink), 0] += blink
+    found = find_outliers(lids, DEFAULT)
+    assert not any(found[start : start + len(blink)].any() for start in (20, 70, 110))
+
+
+def test_a_stair_of_two_faults_is_found_whole() -> None:
+    track = np.random.default_rng(1).normal(size=(100, 1)) * 0.05
+    track[40, 0] += 3.4
+    track[41, 0] += 7.2
+    found = find_outliers(track, DEFAULT)
+    assert found[40:42].all()
+
+
 def test_spikes_are_found_whichever_way_they_go_and_at_the_ends_too() -> None:
     track = motion(np.random.default_rng(3), 100)[:, :6]
     shaky = track + np.random.default_rng(4).normal(size=track.shape) * 0.02

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,25 @@ def test_head_movements_are_told_as_what_they_are(neck: Array, words: str) -> No
     for seed in range(5):
         text = write_head_pose(_evidence(neck=neck), np.random.default_rng(seed))
         assert re.search(words, text), text
+
+
+def test_a_head_that_goes_from_side_to_side_does_not_return_to_the_front_between() -> None:
+    neck = np.zeros((FRAMES, 3))
+    neck[10:40, 1], neck[40:70, 1] = 0.3, -0.3
+    for seed in range(10):
+        first, second = write_head_pose(_evidence(neck=neck), np.random.default_rng(seed)).rstrip(".").split(". ")
+        assert "left" in first and "right" in second
+        assert not re.search("back|return", first)
+
+
+def test_a_restless_head_is_told_by_its_strongest_movements() -> None:
+    neck = np.zeros((200, 3))
+    for k in range(9):
+        neck[20 * k : 20 * k + 19, k % 2] = 0.2 + 0.02 * k
+    head = head_pose(neck, HeadPoseRules())
+    assert len(head.spans) > 9
+    text = write_head_pose(replace(_evidence(), head=head, frames=200), np.random.default_rng(0))
+    assert text.count(".") <= 5
 
 
 def test_a_studio_clip_draws_a_fixed_sentence_and_a_wild_one_names_its_actions_in_order() -> None:
