@@ -12,7 +12,7 @@ demo: $(VENV)/.eval
 
 test: $(VENV)/.dev
 	$(BIN)/mmbench data build mini
-	$(BIN)/python -m pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
