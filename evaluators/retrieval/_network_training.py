@@ -30,6 +30,8 @@ from evaluators.retrieval.training_state import TrainingState
 Kind = Literal["text", "audio"]
 _WARM_UP = 20
 """One step in so many raises the learning rate."""
+_GROUPS = 4
+"""Groups that a batch's texts are encoded in."""
 _SMALL = 1e-5
 """Weight of the KL and latent terms in TMR."""
 
@@ -73,7 +75,7 @@ class NetworkRun:
         )
         with self._seeded(0):
             network = RetrievalNetwork(sizes).to(self.device)
-        return TrainingState(network, torch.optim.AdamW(network.parameters(), lr=preset.learning_rate))
+        return TrainingState(network, torch.optim.AdamW(network.parameters(), lr=preset.learning_rate, fused=True))
 
     @contextmanager
     def _seeded(self, step: int) -> Iterator[None]:
@@ -103,15 +105,14 @@ class NetworkRun:
         preset = self.preset
         width = network.sizes.head_pose
         (features, pose), frames = self._motions([(neck, motion) for neck, motion, _ in pairs], width)
-        normalised = [(self.statistics.condition(condition.astype(np.float32)),) for _, _, condition in pairs]
-        (conditions,), shown = padded(normalised, self.device)
-        text = network.text_encoder(conditions, shown)
+        conditions = [self.statistics.condition(condition.astype(np.float32)) for _, _, condition in pairs]
+        text = self._encoded_conditions(network, conditions)
         motion = network.motion_encoder(features, frames, pose)
         latents = _sampled(text), _sampled(motion)
         compared = latents if preset.sampled else (text[0], motion[0])
         ignored = None
         if self.kind == "text":
-            sentences = (conditions * shown[..., None]).sum(1) / shown.sum(1)[:, None]
+            sentences = torch.from_numpy(np.stack([tokens.mean(0) for tokens in conditions])).to(self.device)
             ignored = false_negatives(sentences, preset.false_negative)
         contrastive = info_nce(
             compared[0],
@@ -124,6 +125,19 @@ class NetworkRun:
         small = four_kl_terms(text, motion) + torch.nn.functional.smooth_l1_loss(*latents)
         loss = preset.contrastive * contrastive + _SMALL * small
         return loss + self._reconstruction(network, latents, (features, pose), frames)
+
+    def _encoded_conditions(self, network: RetrievalNetwork, conditions: list[FloatArray]) -> tuple[Tensor, Tensor]:
+        """Means and log-variances in the order given, encoded in groups of about equal length to pad less."""
+        order = sorted(range(len(conditions)), key=lambda item: len(conditions[item]))
+        size = -(-len(order) // _GROUPS)
+        encoded = []
+        for start in range(0, len(order), size):
+            group = [(conditions[item],) for item in order[start : start + size]]
+            (tokens,), mask = padded(group, self.device)
+            encoded.append(network.text_encoder(tokens, mask))
+        back = torch.tensor(np.argsort(order), device=self.device)
+        mean, log_variance = (torch.cat(parts)[back] for parts in zip(*encoded, strict=True))
+        return mean, log_variance
 
     def _motions(
         self, motions: Sequence[tuple[np.ndarray, np.ndarray]], width: int
