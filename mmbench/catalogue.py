@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 from benchmark.errors import InputError, Problem, nearest_names
 from benchmark.tracks import FROZEN_TRACKS, SPLITS_FOLDER, Track, load_track
@@ -144,8 +145,20 @@ def describe_track(track: Track) -> str:
     ]
     card = WEIGHTS / track.id / "card.json"
     if card.is_file():
-        lines += ["", "encoders", json.dumps(json.loads(card.read_text(encoding="utf-8")), indent=1)]
+        lines += ["", "encoders of this track, on the real motions (gallery 32, then all clips)"]
+        lines += ["", describe_encoders(json.loads(card.read_text(encoding="utf-8")))]
     return "\n".join(lines)
+
+
+def describe_encoders(card: dict[str, Any]) -> str:
+    """Retrieval scores of a track's encoders by split, and on the test split with the truth altered in one way."""
+    rows: list[tuple[str, ...]] = []
+    for kind, network in card["networks"].items():
+        cases = [*network["scores"].items(), *((f"test, {name}", scores) for name, scores in network["probes"].items())]
+        for name, scores in cases:
+            numbers = [scores[key] for key in ("r_precision_1", "r_precision_3", "full_r_precision_1", "median_rank")]
+            rows.append((f"{kind}-motion", name.replace("_", " "), *(f"{number:.3f}" for number in numbers)))
+    return _table(rows, ("encoder", "case", "R@1", "R@3", "full R@1", "median rank"))
 
 
 def _model_docstring(name: str) -> str:
