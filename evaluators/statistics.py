@@ -256,7 +256,7 @@ def fid_interval(
         drawn += [frechet_from_factor(*moments) / len(samples) for moments in theirs]
     estimate = float(np.mean([fid(truth, sample) for sample in samples]))
     interval = bootstrap.interval(drawn, centre=estimate)
-    return replace(interval, low=max(interval.low, 0.0))
+    return replace(interval, low=min(max(0.0, interval.low), estimate), high=max(interval.high, estimate))
 
 
 def _moments(values: Float64, membership: NDArray[np.intp], counts: Float64) -> tuple[Float64, Float64]:
