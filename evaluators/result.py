@@ -157,7 +157,9 @@ class Result(Record):
     mmbench_version: str
     """Version of the harness."""
     run_id: str = ""
-    """Hash of the record without its times, costs and machine: the same scores have the same id."""
+    """Hash of all that can move a score: the same evaluation has the same id on any day and machine."""
+    scores_sha256: str = ""
+    """Hash of the numbers and statuses, so that an edit shows."""
     created_utc: str
     """When it was scored, ISO 8601."""
     track: TrackRecord
@@ -195,10 +197,16 @@ class Result(Record):
     versions: dict[str, str]
     """Versions of Python and of the packages that compute."""
 
-    def content_id(self) -> str:
-        """The ``run_id``: a hash of all that is not time, cost or machine."""
-        volatile = {"run_id", "created_utc", "cost", "machine", "versions"}
-        return content_hash(json.dumps(self.model_dump(mode="json", exclude=volatile), sort_keys=True))[:16]
+    def sealed(self) -> "Result":
+        """The same record with its ``run_id`` and ``scores_sha256``."""
+        return self.model_copy(update={"run_id": self._hash_of(_INPUTS)[:16], "scores_sha256": self._hash_of(_SCORES)})
+
+    def _hash_of(self, fields: set[str]) -> str:
+        return content_hash(json.dumps(self.model_dump(mode="json", include=fields), sort_keys=True))
+
+
+_INPUTS = {"schema_version", "track", "submission", "protocol", "head", "evaluators", "isolation"}
+_SCORES = {"metrics", "truth", "status", "ranked", "why_not", "per_clip_sha256"}
 
 
 def write_result(result: Result, path: Path) -> None:
@@ -210,7 +218,7 @@ def read_result(path: Path) -> Result:
     """Reads and checks a result file.
 
     Raises:
-        InputError: No JSON, a newer schema, an unknown or missing field, a changed ``run_id``: all of them at once.
+        InputError: No JSON, a newer schema, every unknown or missing field, or a record that was edited.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -230,9 +238,9 @@ def read_result(path: Path) -> Result:
                 for fault in error.errors(include_url=False)
             ]
         ) from error
-    if result.run_id != result.content_id():
-        problem = Problem("result was edited after it was written", str(path), result.content_id(), result.run_id)
-        raise InputError(problem)
+    if result != result.sealed():
+        expected, got = (f"{of.run_id} and scores {of.scores_sha256[:16]}" for of in (result.sealed(), result))
+        raise InputError(Problem("result was edited after it was written", str(path), expected, got))
     return result
 
 

@@ -82,7 +82,7 @@ class Scorer:
             score_seconds=round(time.perf_counter() - start, 3),
             real_time_factor=predictions.record.real_time_factor if predictions.record else None,
         )
-        result = result.model_copy(update={"cost": cost, "run_id": result.content_id()})
+        result = result.model_copy(update={"cost": cost}).sealed()
         write_result(result, out / f"{self.judge.protocol}.json")
         return result
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from benchmark.errors import InputError
+from benchmark.storage import sha256_file
 from evaluators.result import SCHEMA_FILE, Result, read_result, schema, write_result
+from tests.conftest import ROOT
 
 
 def make_result(**changes: Any) -> Result:
@@ -59,8 +61,7 @@ def make_result(**changes: Any) -> Result:
         "machine": {"device": "cpu"},
         "versions": {"python": "3.11"},
     }
-    result = Result.model_validate(record | changes)
-    return result.model_copy(update={"run_id": result.content_id()})
+    return Result.model_validate(record | changes).sealed()
 
 
 def test_a_result_survives_its_file(tmp_path: Path) -> None:
@@ -72,10 +73,12 @@ def test_the_published_schema_is_the_records() -> None:
     assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == schema()
 
 
-def test_the_run_id_ignores_time_and_machine_but_not_scores() -> None:
+def test_the_run_id_names_what_was_evaluated_and_how_not_when_where_or_with_what_outcome() -> None:
     first = make_result()
-    assert make_result(created_utc="2030-01-01T00:00:00+00:00", machine={"device": "cuda"}).run_id == first.run_id
-    assert make_result(ranked=False).run_id != first.run_id
+    elsewhere = make_result(created_utc="2030-01-01T00:00:00+00:00", machine={"device": "cuda"}, ranked=False)
+    assert elsewhere.run_id == first.run_id and elsewhere.scores_sha256 != first.scores_sha256
+    other = first.submission.model_copy(update={"predictions_sha256": "other"})
+    assert make_result(submission=other).run_id != first.run_id
 
 
 def test_an_edited_result_is_refused(tmp_path: Path) -> None:
@@ -104,3 +107,11 @@ def test_no_file_and_no_json_are_input_errors(tmp_path: Path) -> None:
     for name in ("r.json", "absent.json"):
         with pytest.raises(InputError):
             read_result(tmp_path / name)
+
+
+def test_every_committed_row_is_whole_and_its_clips_are_its_own() -> None:
+    rows = sorted((ROOT / "leaderboard" / "results").rglob("*.json"))
+    assert len(rows) >= 12
+    for path in rows:
+        result = read_result(path)
+        assert sha256_file(path.with_name(result.per_clip_file)) == result.per_clip_sha256, path
