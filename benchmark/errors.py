@@ -40,8 +40,8 @@ class CheckFailedError(Exception):
 def nearest_names(name: str, known: Sequence[str]) -> str:
     """A sentence that suggests the known names nearest to ``name``, for messages about unknown names.
 
-    >>> nearest_names("mini/talkin", ["mini/talking@0", "mini/text2motion@0"])
-    'did you mean mini/talking@0?'
+    >>> nearest_names("lve", ["lve_mm", "fve_mm", "diversity"])
+    'did you mean lve_mm or fve_mm?'
     """
     from difflib import get_close_matches
 
