@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark.construction import llm
@@ -64,7 +66,7 @@ def construct(
     journal = Journal(out)
     reused = _construct_clips(raw, out, config, workers, progress, journal)
     kept = [entry for entry in journal.entries() if entry.kept]
-    estimate = _ask_model(kept, out, config, progress, say)
+    estimate, answers = _ask_model(kept, out, config, progress, say)
     split_of, subsets = _split(kept, config)
     for task, name in SUBSET_FILES.items():
         if any(subsets[task].values()):
@@ -74,8 +76,9 @@ def construct(
     found = _audit(kept, out, split_of, config, workers, progress)
     write_json(out / FOLDER / "audit.json", found.to_json())
     write_json(out / FOLDER / "config.json", config.model_dump(mode="json"))
+    entries = [replace(entry, texts={**entry.texts, **answers.get(entry.id, {})}) for entry in journal.entries()]
     report = build_report(
-        journal.entries(), split_of, subsets, found, config, reused, time.perf_counter() - started,
+        entries, split_of, subsets, found, config, reused, time.perf_counter() - started,
         estimate.render() if estimate else "",
     )  # fmt: skip
     write_json(out / FOLDER / "report.json", report.to_json())
@@ -191,22 +194,26 @@ def _seed(seed: int, clip_id: str) -> int:
     return int(clip_rng(seed, clip_id).integers(2**31))
 
 
-def _ask_model(kept: list[Entry], out: Path, config: Config, progress: Progress, say: Say) -> llm.Estimate | None:
-    """Replaces the texts a language model is to write."""
+def _ask_model(
+    kept: list[Entry], out: Path, config: Config, progress: Progress, say: Say
+) -> tuple[llm.Estimate | None, dict[str, dict[str, str]]]:
+    """Replaces the texts a language model is to write; returns what it took, and the answers by clip and field."""
     requests = _requests(kept, config.seed)
+    answers: dict[str, dict[str, str]] = defaultdict(dict)
     if not requests:
-        return None
+        return None, answers
     client = llm.Client(config.llm, out / FOLDER / "llm")
     found = llm.estimate(requests, client)
     say(f"{config.llm.model}: {found.render()}")
     llm.check_cost(found, config.llm)
 
     def write(request: llm.Request, answer: str) -> None:
+        answers[request.clip_id][request.field] = answer
         with atomic_path(out / TEXT_FOLDER / request.field / f"{request.clip_id}.txt") as temporary:
             temporary.write_text(answer + "\n", encoding="utf-8")
 
     llm.answer_all(requests, client, write, progress)
-    return found
+    return found, answers
 
 
 def _split(kept: list[Entry], config: Config) -> tuple[dict[str, str], Subsets]:

@@ -111,8 +111,8 @@ class RawFolder:
         """
         record, files = self.records[clip_id], self.files(clip_id)
         if "motion" not in files:
-            expected = f"motion/{clip_id} with one of {', '.join(MOTION_SUFFIXES)}"
-            raise InputError(Problem("motion is missing", str(self.path), expected))
+            expected = f"one of {', '.join(MOTION_SUFFIXES)}"
+            raise InputError(Problem("motion is missing", str(self.path / "motion" / clip_id), expected))
         track = _read_track(files["motion"], record)
         problems: list[Problem] = []
         units, audio = track.units, None

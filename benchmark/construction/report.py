@@ -20,6 +20,7 @@ from benchmark.subsets import SPLITS
 PARTS = (("expression", ""), ("neck", "degrees"), ("jaw", "degrees"))
 _EXAMPLES = 5
 _MOST_MOVED = 12
+_BINS = 24
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Moved:
     """Largest change of a single frame."""
     strength: float
     """Smoothing strength, median over clips."""
+    histogram: tuple[list[float], list[int]]
+    """Edges and counts of the clips' root mean square changes."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,6 @@ class Report:
     """Expression, neck, jaw."""
     most_moved: list[dict[str, Any]]
     """Clips that cleaning moved most, worth a look."""
-    histogram: tuple[list[float], list[int]]
-    """Edges and counts of the clips' root mean square change of expression."""
     states: dict[str, float]
     """Share of all frames in each head-pose state."""
     splits: dict[str, dict[str, int]]
@@ -72,9 +73,9 @@ class Report:
     texts: dict[str, str]
     """Who wrote each text."""
     words: dict[str, float]
-    """Mean number of words of each text, as written by rules."""
+    """Mean number of words of each text."""
     samples: list[dict[str, Any]]
-    """Some clips' texts by rules."""
+    """Some clips' texts."""
     warnings: list[str]
     """What a reader should know before the corpus is used."""
     audit: AuditResult
@@ -153,8 +154,6 @@ def build_report(
     frames: Counter[str] = Counter()
     for entry in kept:
         frames.update(entry.states)
-    changes = np.array([entry.mended["moved_rms"][0] for entry in kept])
-    counts, edges = np.histogram(changes, 24, (0.0, max(float(changes.max()), 1e-6) if kept else 1.0))
     return Report(
         raw=len(entries),
         kept=len(kept),
@@ -165,7 +164,6 @@ def build_report(
         resampled=sum(abs(entry.mended["fps"] - FPS) > 1e-6 for entry in kept),
         moved=tuple(_moved(kept, k) for k in range(len(PARTS))),
         most_moved=_most_moved(kept),
-        histogram=(edges.tolist(), counts.tolist()),
         states={name: frames[name] / max(frames.total(), 1) for name in STATES},
         splits={task: {split: len(ids) for split, ids in lists.items()} for task, lists in subsets.items()},
         labels=_labels(kept, split_of),
@@ -230,7 +228,9 @@ def _moved(kept: Sequence[Entry], part: int) -> Moved:
     quantiles = (float(np.median(rms)), float(np.quantile(rms, 0.95)), float(rms.max()))
     largest = max((m["moved_max"][part] for m in mended), default=0.0)
     strength = float(np.median([m["strength"][part] for m in mended] or [0.0]))
-    return Moved(name, unit, outliers, outliers / values, quantiles, largest, strength)
+    counts, edges = np.histogram(rms[: len(kept)], _BINS, (0.0, max(float(rms.max()), 1e-6)))
+    spread = (edges.tolist(), counts.tolist())
+    return Moved(name, unit, outliers, outliers / values, quantiles, largest, strength, spread)
 
 
 def _most_moved(kept: Sequence[Entry]) -> list[dict[str, Any]]:

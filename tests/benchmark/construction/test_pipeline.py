@@ -1,10 +1,12 @@
 import json
+import wave
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmark.clip_files import read_motion
 from benchmark.construction.config import Config, Frames, Smoothing, configured, load_config
 from benchmark.construction.pipeline import construct, dry_run
 from benchmark.corpus import load_corpus
@@ -52,6 +54,20 @@ def test_raw_tracks_become_a_corpus_without_faults(tmp_path: Path) -> None:
     assert {len(corpus.motion(clip_id)) for clip_id in corpus.clip_ids()} == {50, 60}
     assert json.loads((tmp_path / "out/construction/report.json").read_text())["kept"] == 12
     assert json.loads((tmp_path / "out/construction/audit.json").read_text())["counts"]["motion"]["exact"] == 0
+
+
+def test_sound_of_any_rate_and_channel_count_comes_out_mono_at_16_khz_and_as_long_as_the_motion(tmp_path: Path) -> None:
+    builder = RawBuilder(tmp_path / "raw").clip("V_a_0", motion(np.random.default_rng(0), 50), actions=["talk"])
+    tone = np.sin(2 * np.pi * 440 * np.arange(2 * 48_000 + 700) / 48_000) * 0.5
+    (builder.folder / "audio").mkdir()
+    with wave.open(str(builder.folder / "audio/V_a_0.wav"), "wb") as file:
+        file.setparams((2, 2, 48_000, len(tone), "NONE", ""))
+        file.writeframes((np.stack([tone, tone / 2], axis=1) * 32767).astype("<i2").tobytes())
+    construct(builder.folder, tmp_path / "out", Config(), workers=1)
+    audio = load_corpus(tmp_path / "out").condition("V_a_0", with_audio=True).audio
+    assert audio is not None and len(audio) == 50 * 640
+    wanted = np.sin(2 * np.pi * 440 * np.arange(len(audio)) / 16_000) * 0.375
+    np.testing.assert_allclose(audio[400:-400], wanted[400:-400], atol=0.01)
 
 
 def test_a_second_run_makes_nothing_again_and_a_new_folder_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -179,6 +195,8 @@ def test_a_language_model_writes_the_texts_it_is_asked_for_and_rules_the_rest(tm
         assert texts.action.startswith("Answer to") and texts.emotion_scenario.startswith("Answer to")
         assert not texts.detail_head_pose.startswith("Answer to")
     assert said[0].startswith("tiny: ") and "requests" in said[0]
+    sample = json.loads((tmp_path / "out/construction/report.json").read_text())["samples"][0]
+    assert sample["texts"] == {field: getattr(corpus.texts(sample["id"]), field) for field in TEXT_FIELDS}
     assert not any("CAM" in json.dumps(request) for request in server.requests)  # prompts hold no id
 
 
@@ -224,7 +242,7 @@ def test_the_page_is_well_formed_and_says_what_the_report_says(tmp_path: Path) -
     page.feed((tmp_path / "out/construction/report.html").read_text())
     assert page.open == []
     assert {"dropped", "mended", "head", "split", "duplicates", "texts", "time"} <= page.ids
-    for words in ("4 of 5 clips kept", "too long", "A_<b>_0", "201 > 200 frames", "turned left"):
+    for words in ("4 of 5", "too long", "A_<b>_0", "201 > 200 frames", "turned left"):
         assert words in page.text
     assert "4 of 5 clips kept" in report.render()
 
@@ -263,6 +281,23 @@ def test_a_real_arkit_capture_becomes_a_corpus(shared: Path, tmp_path: Path) -> 
     assert len(set(texts)) == 17
     assert sum("eye" in text or "lip" in text or "brow" in text for text in texts) > 12
     assert [finding.what for finding in verify(corpus) if finding.level == "error"] == []
+
+
+def test_real_flame_tracks_with_faults_become_a_corpus_nearer_to_the_truth(shared: Path, tmp_path: Path) -> None:
+    builder, truths = RawBuilder(tmp_path / "raw"), {}
+    for number, path in enumerate(sorted((shared / "real/beat2_8x200/facial_motion").glob("*.pkl"))):
+        truths[f"BEAT_a_{number}"] = truth = read_motion(path).parameters.astype(np.float64)
+        builder.clip(f"BEAT_a_{number}", corrupted(truth, np.random.default_rng(number))[0])
+    report = construct(tmp_path / "raw", tmp_path / "out", Config(), workers=1)
+    assert report.kept == len(truths) == 8
+    assert report.moved[0].outliers > 2000
+    corpus, before, after = load_corpus(tmp_path / "out"), [], []
+    for number, (clip_id, truth) in enumerate(truths.items()):
+        spread = truth.std(axis=0)
+        before.append((((corrupted(truth, np.random.default_rng(number))[0] - truth) / spread) ** 2).mean())
+        after.append((((corpus.motion(clip_id) - truth) / spread) ** 2).mean())
+    assert np.sqrt(np.mean(before)) > 0.8
+    assert np.sqrt(np.mean(after)) < 0.3
 
 
 def test_the_settings_of_the_documentation_are_the_defaults(project: Path, tmp_path: Path) -> None:
