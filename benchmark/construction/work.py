@@ -141,7 +141,8 @@ def run_all(work: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterato
         running: set[Future[R]] = set()
         try:
             for task in waiting:
-                running.add(pool.submit(work, task))
+                with _interrupts_held():
+                    running.add(pool.submit(work, task))
                 if len(running) >= 2 * workers:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
@@ -156,6 +157,19 @@ def run_all(work: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterato
 def _ignore_interrupts() -> None:
     """Ctrl-C is for the parent: it lets the clips in work be finished and keeps them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process started inside takes no Ctrl-C before it knows to ignore it; the parent takes it on leaving."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
