@@ -1,10 +1,8 @@
 """What there is, in lists and one thing at a time."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import Any
 
 from benchmark.errors import InputError, Problem, nearest_names
 from benchmark.tracks import FROZEN_TRACKS, SPLITS_FOLDER, Track, load_track
@@ -143,22 +141,20 @@ def describe_track(track: Track) -> str:
         f"seed       {track.seed}",
         f"metrics    {', '.join(track.metrics)}",
     ]
-    card = WEIGHTS / track.id / "card.json"
-    if card.is_file():
-        lines += ["", "encoders of this track, on the real motions (gallery 32, then all clips)"]
-        lines += ["", describe_encoders(json.loads(card.read_text(encoding="utf-8")))]
+    own = WEIGHTS / track.id
+    for folder in sorted(path.parent for path in own.rglob("card.json")):
+        lines += ["", *describe_encoders(folder, in_full=folder == own)]
     return "\n".join(lines)
 
 
-def describe_encoders(card: dict[str, Any]) -> str:
-    """Retrieval scores of a track's encoders by split, and on the test split with the truth altered in one way."""
-    rows: list[tuple[str, ...]] = []
-    for kind, network in card["networks"].items():
-        cases = [*network["scores"].items(), *((f"test, {name}", scores) for name, scores in network["probes"].items())]
-        for name, scores in cases:
-            numbers = [scores[key] for key in ("r_precision_1", "r_precision_3", "full_r_precision_1", "median_rank")]
-            rows.append((f"{kind}-motion", name.replace("_", " "), *(f"{number:.3f}" for number in numbers)))
-    return _table(rows, ("encoder", "case", "R@1", "R@3", "full R@1", "median rank"))
+def describe_encoders(folder: Path, in_full: bool) -> list[str]:
+    """A shipped set's retrieval scores on the real motions and, in full, what its networks see and what they miss."""
+    from evaluators.retrieval.card import read_card
+    from evaluators.retrieval.probe_table import card_probes, card_scores
+
+    card = read_card(folder)
+    lines = [f"encoders {folder.relative_to(WEIGHTS).as_posix()}, seed {card.seed}", "", card_scores(card)]
+    return [*lines, *(["", card_probes(card)] if in_full else [])]
 
 
 def _model_docstring(name: str) -> str:

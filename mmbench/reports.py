@@ -15,6 +15,7 @@ from evaluators.result import Result
 
 if TYPE_CHECKING:
     from benchmark.corpus import Corpus
+    from evaluators.setting import Setup
 
 
 @contextmanager
@@ -224,6 +225,26 @@ def train_evaluators(
         head=setup.read_head,
     )
     typer.echo(out)
+
+
+def print_probes(setup: "Setup", names: Sequence[str], as_json: bool) -> None:
+    """What alterations of the truth cost the encoders of tracks.
+
+    Raises:
+        CheckFailedError: Shipped encoders miss what is required of them on their own track's test split.
+    """
+    from dataclasses import replace
+
+    from evaluators.probing import probe_track
+
+    with progress_bar() as bar:
+        probed = [probe_track(replace(setup, progress=bar), track) for track in setup.tracks(names)]
+    if as_json:
+        print_json([found.to_json() for found in probed])
+    else:
+        typer.echo("\n\n\n".join(found.render() for found in probed))
+    if missed := [f"{found.track}: {', '.join(found.missed)}" for found in probed if found.missed]:
+        raise CheckFailedError(f"probes that cost less or more than required, {'; '.join(missed)}")
 
 
 def _say(text: str) -> None:

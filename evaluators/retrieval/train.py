@@ -13,7 +13,7 @@ from benchmark.features import audio_encoder, text_encoder
 from benchmark.head import HeadModel, open_head
 from benchmark.protocol import TEXT_FIELDS, FloatArray
 from benchmark.storage import content_hash, sha256_file, write_json
-from evaluators.retrieval.card import CARD, EvaluatorCard, NetworkCard, RetrievalScores, read_card
+from evaluators.retrieval.card import CARD, EvaluatorCard, NetworkCard, read_card
 from evaluators.retrieval.data import Half
 from evaluators.retrieval.evaluator import Statistics
 from evaluators.retrieval.load import load_evaluators
@@ -27,7 +27,8 @@ from evaluators.retrieval.preparation import (
     vertex_statistics,
 )
 from evaluators.retrieval.presets import PRESETS, Preset
-from evaluators.retrieval.report import AUDIO_PROBES, TEXT_PROBES, audio_scores, text_scores, unchanged
+from evaluators.retrieval.probes import Truth
+from evaluators.retrieval.report import set_report
 
 if TYPE_CHECKING:
     from evaluators.retrieval._network_training import NetworkRun
@@ -248,28 +249,20 @@ def _device_name(device: str) -> str:
 def _scored(
     out: Path, corpus: Corpus, splits: Mapping[str, Sequence[str]], head: HeadModel, device: str, progress: Say
 ) -> EvaluatorCard:
-    """The card with scores taken by the stored weights, as scoring will load them; writes it."""
+    """The card with scores and probes taken by the stored weights, as scoring will load them; writes it."""
     evaluators, card = load_evaluators(out, device, head), read_card(out)
     networks = dict(card.networks)
-    for kind, network in card.networks.items():
-        scores: dict[str, RetrievalScores] = {}
-        probes: dict[str, RetrievalScores] = {}
-        for split in ("val", "test"):
-            ids = splits.get(split, ())
-            if not ids:
-                continue
-            progress(f"{kind} network: scores on {split}")
-            changes = {"truth": unchanged} | (
-                (TEXT_PROBES if kind == "text" else AUDIO_PROBES) if split == "test" else {}
-            )
-            if kind == "text":
-                found = text_scores(evaluators.text, corpus, ids, head, changes)
-            else:
-                assert evaluators.audio is not None
-                found = audio_scores(evaluators.audio, corpus, ids, head, changes)
-            scores[split] = found.pop("truth")
-            probes |= found
-        networks[kind] = network.model_copy(update={"scores": scores, "probes": probes})
+    for split in ("val", "test"):
+        ids = tuple(splits.get(split, ()))
+        if not ids:
+            continue
+        progress(f"scores on {split}")
+        for kind, report in set_report(evaluators, Truth(corpus, ids, head), probed=split == "test").items():
+            scores = {**networks[kind].scores, split: report.scores}
+            update: dict[str, object] = {"scores": scores}
+            if split == "test":
+                update |= {"probes": report.probes, "fields": report.fields, "fid_floor": report.fid_floor}
+            networks[kind] = networks[kind].model_copy(update=update)
     card = card.model_copy(update={"networks": networks})
     write_json(out / CARD, card.model_dump(mode="json"))
     return card

@@ -14,13 +14,15 @@ from benchmark.errors import InputError
 from benchmark.features import LogMel
 from benchmark.head import HeadModel
 from benchmark.head_file import HeadArrays
-from benchmark.protocol import FloatArray, Texts
+from benchmark.protocol import TEXT_FIELDS, FloatArray, Texts
 from benchmark.storage import content_hash
 from evaluators.retrieval import load_evaluators
 from evaluators.retrieval._network_training import NetworkRun, train_network, unfolded
+from evaluators.retrieval.card import read_card
 from evaluators.retrieval.data import Clips, altered, audio_pairs, batches, text_pairs
 from evaluators.retrieval.preparation import motion_basis, vertex_statistics, vertices_of
 from evaluators.retrieval.presets import EMBEDDED, PRESETS, Preset
+from evaluators.retrieval.probes import AUDIO_PROBES, TEXT_PROBES
 from evaluators.retrieval.report import retrieval_report
 from evaluators.retrieval.train import train_evaluators
 
@@ -159,8 +161,11 @@ def test_both_networks_learn_and_their_card_says_so(trained: Path) -> None:
     assert text.n == audio.n == 36
     assert text.r_precision_1 > 3 / 32
     assert audio.r_precision_1 > 3 / 32
-    assert set(card.networks["text"].probes) == {"neck_zeroed", "neck_mirrored", "time_reversed", "static"}
-    assert set(card.networks["audio"].probes) == {"shifted_0.2s", "time_reversed", "static"}
+    assert set(card.networks["text"].probes) == {probe.name for probe in TEXT_PROBES}
+    assert set(card.networks["audio"].probes) == {probe.name for probe in AUDIO_PROBES}
+    assert set(card.networks["text"].fields) == set(TEXT_FIELDS)
+    assert card.networks["text"].fid_floor is not None and card.networks["audio"].fid_floor is None
+    assert read_card(trained) == card
     assert card.networks["audio"].steps == TINY.steps
     assert {path.name for path in trained.iterdir()} == {"card.json", "text.safetensors", "audio.safetensors"}
 
