@@ -243,8 +243,8 @@ def print_probes(setup: "Setup", names: Sequence[str], as_json: bool) -> None:
         print_json([found.to_json() for found in probed])
     else:
         typer.echo("\n\n\n".join(found.render() for found in probed))
-    if missed := [f"{found.track}: {', '.join(found.missed)}" for found in probed if found.missed]:
-        raise CheckFailedError(f"probes that cost less or more than required, {'; '.join(missed)}")
+    if missed := [f"{found.evaluators} ({', '.join(found.missed)})" for found in probed if found.missed]:
+        raise CheckFailedError(f"requirements are missed by {'; '.join(missed)}")
 
 
 def _say(text: str) -> None:

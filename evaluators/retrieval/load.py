@@ -14,8 +14,8 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 def shipped_evaluators() -> tuple[str, ...]:
-    """Names of the evaluators that come with mmbench: the ids of the tracks they were trained on."""
-    return tuple(sorted(str(path.parent.relative_to(WEIGHTS)) for path in WEIGHTS.rglob(CARD)))
+    """Names of the evaluators that come with mmbench: the ids of their tracks, with ``/seed1`` for another seed's."""
+    return tuple(sorted(path.parent.relative_to(WEIGHTS).as_posix() for path in WEIGHTS.rglob(CARD)))
 
 
 def load_evaluators(name_or_dir: str | Path, device: str = "cpu", head: HeadModel | None = None) -> EvaluatorSet:

@@ -1,5 +1,6 @@
 """Alterations do what they say, concern the clips they should, and cost an evaluator only what it sees."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from benchmark.corpus import Corpus
 from benchmark.head import open_head
+from benchmark.mini import phrases
 from benchmark.mini.open_head import mirror_ids
 from benchmark.protocol import TEXT_FIELDS, FloatArray, Texts
 from evaluators import probing
@@ -111,6 +113,8 @@ def test_mirroring_changes_sides_and_twice_is_the_identity(truth: Truth) -> None
     np.testing.assert_allclose(once, whole[:, own] * (-1, 1, 1), atol=1e-7)
     before, after = _altered(truth, "mirrored")
     np.testing.assert_array_equal(after.neck, before.neck * (1, -1, -1))
+    np.testing.assert_allclose(after.vertices, before.vertices[:, truth.mirror] * (-1, 1, 1), atol=1e-6)
+    assert np.abs(after.vertices - before.vertices).max() > 1e-3
 
 
 def test_a_head_that_is_not_symmetric_keeps_its_neutral_face() -> None:
@@ -165,6 +169,17 @@ def test_sides_and_order_are_read_from_the_texts_that_tell_movements() -> None:
     assert not tells_an_order(replace(BLANK, detail_expression="At the end, the jaw drops."))
     assert not tells_an_order(replace(BLANK, detail_expression="The brows raise.", detail_head_pose="Then it nods."))
     assert not tells_an_order(replace(BLANK, action="First he nods, then he smiles."))
+
+
+def test_the_words_of_our_own_annotators_are_understood() -> None:
+    """A word added to the annotators' lists must not take clips out of the probes unseen."""
+    for emotion, levels in phrases.EMOTIONS.items():
+        for word in (word for level in levels for word in level):
+            assert emotions_of(replace(BLANK, emotion=f"The person seems {word}.")) == {emotion}, word
+    for one, other in itertools.product((*phrases.FIRST, *phrases.THROUGHOUT), (*phrases.NEXT, *phrases.LAST)):
+        assert tells_an_order(replace(BLANK, detail_expression=f"{one}, the brows raise. {other}, the jaw drops."))
+    for word in phrases.MEANWHILE:
+        assert not tells_an_order(replace(BLANK, detail_expression=f"The brows raise. {word}, the jaw drops."))
 
 
 def test_partners_have_other_emotions_and_clips_without_any_are_not_concerned() -> None:

@@ -1,5 +1,6 @@
 """Training on a toy corpus: it learns, resumes exactly, and what it stores is what it scored."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from benchmark.head import HeadModel
 from benchmark.head_file import HeadArrays
 from benchmark.protocol import TEXT_FIELDS, FloatArray, Texts
 from benchmark.storage import content_hash
-from evaluators.retrieval import load_evaluators
+from evaluators.retrieval import load, load_evaluators
 from evaluators.retrieval._network_training import NetworkRun, train_network, unfolded
 from evaluators.retrieval.card import read_card
 from evaluators.retrieval.data import Clips, altered, audio_pairs, batches, text_pairs
@@ -25,6 +26,7 @@ from evaluators.retrieval.presets import EMBEDDED, PRESETS, Preset
 from evaluators.retrieval.probes import AUDIO_PROBES, TEXT_PROBES
 from evaluators.retrieval.report import retrieval_report
 from evaluators.retrieval.train import train_evaluators
+from mmbench import catalogue
 
 TINY = replace(
     EMBEDDED,
@@ -192,6 +194,19 @@ def test_a_network_trained_on_coordinates_is_the_same_network_on_vertices() -> N
         expected = network.motion_encoder(coordinates, mask)[0]
         got = unfolded(network, basis).motion_encoder(features, mask)[0]
     np.testing.assert_allclose(got.numpy(), expected.numpy(), atol=1e-4)
+
+
+def test_a_second_seed_is_kept_below_the_first(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("mini/talking@0", "mini/talking@0/seed1")
+    for name in reversed(names):
+        shutil.copytree(trained, tmp_path / name, dirs_exist_ok=True)
+    monkeypatch.setattr(load, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(catalogue, "WEIGHTS", tmp_path)
+    assert load.shipped_evaluators() == names
+    assert [load_evaluators(name, head=HEAD).id for name in names] == list(names)
+    described = catalogue.description("mini/talking@0")
+    assert described.count("R@1 of all") == 2 and f"encoders {names[1]}, seed 3" in described
+    assert described.count("neck zeroed") == described.count("late 10") == 1  # probes are those of the ranking set
 
 
 def test_damaged_weights_or_another_head_are_refused(trained: Path, tmp_path: Path) -> None:
