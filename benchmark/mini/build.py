@@ -1,79 +1,89 @@
-"""Builds the embedded corpus: fixed shards, one fresh process each, over all cores; resumable and atomic."""
+"""Builds the embedded corpus: training clips made from their seed over all cores, held-out clips unpacked.
+
+Resumable and atomic: work goes on beside the target and is renamed into place at the end.
+"""
 
 import json
 import os
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import astuple
-from functools import cache
 from pathlib import Path
 
 from benchmark import storage
 from benchmark.errors import CheckFailedError, InputError, Problem
 from benchmark.mini import manifest
-from benchmark.mini.clips import VERSION_0, Sizes, clips, shards, subset
-from benchmark.mini.manifest import MANIFEST, Entry
-from benchmark.mini.shard import files_hash, marker
-from benchmark.protocol import TEXT_FIELDS
+from benchmark.mini.clips import SPLITS, clips, numbers, subset
+from benchmark.mini.files import FOLDERS, read_clip, write_clip
+from benchmark.mini.manifest import DATA, Entry
+from benchmark.mini.packs import pack_names, read_packs
+from benchmark.mini.shard import read_entries, run_shards
 
 Progress = Callable[[int, int], None]
 SUBSET_FILES = {"talking": "talking_subset.json", "text2motion": "t2m_subset.json"}
-_FOLDERS = ("audio", "facial_motion", "phonemes", "shards", *(f"text_annotations/{field}" for field in TEXT_FIELDS))
-_STAMP = "manifest.sha256"
+_STAMP = "built.json"
 
 
 def mini_path() -> Path:
-    """Where the built corpus lies: ``mini-0`` in the home of mmbench."""
-    return storage.home() / "mini-0"
+    """Where the built corpus lies: ``mini-1`` in the home of mmbench."""
+    return storage.home() / "mini-1"
+
+
+def part_of(target: Path) -> Path:
+    """Where work on a folder goes on until it is finished."""
+    return target.with_name(f".{target.name}.part")
 
 
 def build(
     target: Path,
     *,
+    splits: Sequence[str] = SPLITS,
     workers: int | None = None,
     progress: Progress | None = None,
-    sizes: Sizes = VERSION_0,
+    data: Path = DATA,
 ) -> None:
     """Builds the corpus as a folder in the MMHead layout.
 
-    Work goes on beside ``target`` and is renamed into place at the end; after an interruption the next call takes up
-    the finished shards.
+    After an interruption the next call takes up the finished shards.
 
     Args:
         target: Folder to make; an older one is replaced.
+        splits: Which splits; without ``train`` it takes seconds.
         workers: Processes at a time; default one a core.
         progress: Called with (finished clips, all clips).
-        sizes: How many clips.
+        data: Folder of the manifest and the packs.
 
     Raises:
-        InputError: A shard could not be made, or the folder cannot be written.
+        InputError: A pack is damaged, a shard could not be made, or the folder cannot be written.
     """
-    part = target.with_name(f".{target.name}.part")
+    held_out = [split for split in splits if split != "train"]
+    record = manifest.read(data)
+    if problems := manifest.pack_problems(data, (name for split in held_out for name in pack_names(split))):
+        raise InputError(problems)
+    told = _Counter(sum(clip.split in splits for clip in clips(record.sizes)), progress)
+    part = part_of(target)
     with _locked(target):
-        try:
-            for folder in _FOLDERS:
-                (part / folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(Problem("the corpus cannot be written", str(target), got=str(error))) from error
-        _run_shards(part, sizes, workers or os.cpu_count() or 1, progress or (lambda _done, _all: None))
-        entries = _entries(part, sizes)
+        _make_folders(part, target)
+        entries = _unpack(part, held_out, data, told)
+        if "train" in splits:
+            training = numbers(record.sizes, training=True)
+            run_shards(part, training, record.sizes, workers or os.cpu_count() or 1, told)
+            entries |= read_entries(part, training)
         for task, name in SUBSET_FILES.items():
-            storage.write_json(part / name, subset(sizes, task))
-        if sizes == VERSION_0 and MANIFEST.is_file() and not _differences(entries):
-            (part / _STAMP).write_text(storage.sha256_file(MANIFEST), encoding="utf-8")
+            storage.write_json(part / name, subset(record.sizes, task, splits))
+        (part / _STAMP).unlink(missing_ok=True)
+        if not _differences(entries.items(), splits, data):
+            storage.write_json(part / _STAMP, _stamp(splits, data))
         _replace(part, target)
 
 
-def ensure(progress: Progress | None = None, workers: int | None = None) -> Path:
+def ensure(progress: Progress | None = None, workers: int | None = None, splits: Sequence[str] = SPLITS) -> Path:
     """The built corpus, made now if it is absent or of another manifest.
 
     Args:
         progress: As for :func:`build`.
         workers: As for :func:`build`.
+        splits: Splits that must be there.
 
     Returns:
         Its folder.
@@ -82,137 +92,114 @@ def ensure(progress: Progress | None = None, workers: int | None = None) -> Path
         CheckFailedError: What was built differs from the manifest.
     """
     path = mini_path()
-    if not is_current(path):
-        build(path, workers=workers, progress=progress)
-        if not is_current(path) and (problems := check(path)):
+    if not is_current(path, splits):
+        build(path, splits=splits, workers=workers, progress=progress)
+        if not is_current(path, splits) and (problems := check(path, splits)):
             listed = "\n".join(map(str, problems[:10]))
             raise CheckFailedError(f"{len(problems)} differences between {path} and its manifest:\n{listed}")
     return path
 
 
-def is_current(path: Path) -> bool:
-    """Whether a folder was built from, and checked against, the manifest as it is now; reads two small files."""
-    stamp = path / _STAMP
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == storage.sha256_file(MANIFEST)
+def is_current(path: Path, splits: Sequence[str] = SPLITS, data: Path = DATA) -> bool:
+    """Whether a folder holds these splits and was checked against the manifest as it is now; reads two files."""
+    try:
+        stamp = json.loads((path / _STAMP).read_text(encoding="utf-8"))
+        return bool(stamp["manifest"] == _stamp(splits, data)["manifest"] and set(splits) <= set(stamp["splits"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
-def check(target: Path, against: Path = MANIFEST) -> list[Problem]:
-    """Compares every file of a built folder with a manifest.
+def check(target: Path, splits: Sequence[str] = SPLITS, data: Path = DATA) -> list[Problem]:
+    """Compares every file of a built folder with the manifest.
 
     Args:
         target: The built folder.
-        against: The manifest.
+        splits: Splits that must be there.
+        data: Folder of the manifest.
 
     Returns:
         Everything that differs; empty when all is well.
     """
-    made_with, wanted = manifest.read(against)
-    same_espeak = made_with == manifest.espeak_version()
     problems: list[Problem] = []
-    for name, entry in wanted.items():
+    wanted = [clip.name for clip in clips(manifest.read(data).sizes) if clip.split in splits]
+    found: dict[str, Entry] = {}
+    for name in wanted:
         try:
-            problems += manifest.compare(name, manifest.read_clip(target, name), entry, same_espeak=same_espeak)
+            found[name] = manifest.entry(read_clip(target, name))
         except InputError as error:
             problems += error.problems
-    if against == MANIFEST:
-        problems += _subset_problems(target)
+    compared = _differences(found.items(), splits, data, complete=False)
+    return [*problems, *compared, *_subset_problems(target, splits, data)]
+
+
+def _unpack(part: Path, splits: Sequence[str], data: Path, told: "_Counter") -> dict[str, Entry]:
+    entries = {}
+    for split in splits:
+        for name, content in read_packs(data, split):
+            write_clip(part, name, content)
+            entries[name] = manifest.entry(content)
+            told(1)
+    return entries
+
+
+def _differences(
+    found: Iterable[tuple[str, Entry]], splits: Sequence[str], data: Path, *, complete: bool = True
+) -> list[Problem]:
+    """What differs from the manifest; with ``complete`` also clips of these splits that are absent."""
+    record, entries = manifest.read(data), dict(found)
+    same = {True: record.synthesis == manifest.synthesis(), False: record.decoding == manifest.decoding()}
+    problems = []
+    for clip in clips(record.sizes):
+        trained = clip.split == "train"
+        if clip.name in entries:
+            problems += manifest.compare(
+                clip.name,
+                entries[clip.name],
+                record.clips[clip.name],
+                synthesised=trained,
+                same_libraries=same[trained],
+            )
+        elif complete and clip.split in splits:
+            problems.append(Problem("the clip is missing", clip.name, mend="mmbench data build mini"))
     return problems
 
 
-def digests(target: Path) -> dict[str, Entry]:
-    """Digests of every clip of a built folder, read from its files."""
-    return {path.stem: manifest.read_clip(target, path.stem) for path in (target / "facial_motion").glob("*.pkl")}
-
-
-@cache
-def recipe() -> str:
-    """Digest of the code and the head that make the corpus: finished shards of another recipe are made again."""
-    folder = Path(__file__).parent
-    files = [path for path in sorted(folder.iterdir()) if path.suffix in (".py", ".npz")]
-    return storage.content_hash(manifest.espeak_version(), *(path.read_bytes() for path in files))
-
-
-def _subset_problems(target: Path) -> list[Problem]:
+def _subset_problems(target: Path, splits: Sequence[str], data: Path) -> list[Problem]:
     problems = []
     for task, name in SUBSET_FILES.items():
+        wanted = subset(manifest.read(data).sizes, task, splits)
         try:
             found = json.loads((target / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            found = str(error)
-        if found != subset(VERSION_0, task):
+            found = {"error": str(error)}
+        if any(found.get(split) != ids for split, ids in wanted.items()):
             mend = "mmbench data build mini"
             problems.append(Problem("the subset file differs from the frozen splits", str(target / name), mend=mend))
     return problems
 
 
-def _differences(entries: dict[str, Entry]) -> list[Problem]:
-    made_with, wanted = manifest.read()
-    same_espeak = made_with == manifest.espeak_version()
-    if entries.keys() != wanted.keys():
-        return [Problem("other clips than the manifest's", str(MANIFEST))]
-    pairs = ((name, entries[name], entry) for name, entry in wanted.items())
-    return [p for name, found, entry in pairs for p in manifest.compare(name, found, entry, same_espeak=same_espeak)]
+def _stamp(splits: Sequence[str], data: Path) -> dict[str, object]:
+    return {"manifest": storage.sha256_file(manifest.path_of(data)), "splits": list(splits)}
 
 
-def _entries(folder: Path, sizes: Sizes) -> dict[str, Entry]:
-    records = (json.loads(marker(folder, n).read_text(encoding="utf-8")) for n in range(len(shards(sizes))))
-    return {name: Entry(*fields) for record in records for name, fields in record["clips"].items()}
+class _Counter:
+    """Adds up finished clips for a progress that wants totals."""
+
+    def __init__(self, total: int, progress: Progress | None) -> None:
+        self.done, self.total, self._progress = 0, total, progress
+
+    def __call__(self, more: int) -> None:
+        self.done += more
+        if self._progress:
+            self._progress(self.done, self.total)
 
 
-def _finished(folder: Path, number: int, sizes: Sizes) -> bool:
-    """Whether a shard was made by this recipe and its files are as they were."""
-    path = marker(folder, number)
-    if not path.is_file():
-        return False
+def _make_folders(part: Path, target: Path) -> None:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return bool(record["recipe"] == recipe() and record["files"] == files_hash(folder, shards(sizes)[number]))
-    except (OSError, ValueError, KeyError):
-        return False
-
-
-def _run_shards(folder: Path, sizes: Sizes, workers: int, progress: Progress) -> None:
-    groups, total = shards(sizes), len(clips(sizes))
-    waiting = [number for number in range(len(groups)) if not _finished(folder, number, sizes)]
-    done = total - sum(len(groups[number]) for number in waiting)
-    progress(done, total)
-    running: dict[int, subprocess.Popen[str]] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                number = waiting.pop(0)
-                running[number] = _start(folder, number, sizes)
-            time.sleep(0.02)
-            for number in [n for n, process in running.items() if process.poll() is not None]:
-                _finish(number, running.pop(number))
-                done += len(groups[number])
-                progress(done, total)
-    finally:
-        for process in running.values():
-            process.terminate()
-        for process in running.values():
-            process.communicate()
-
-
-def _start(folder: Path, number: int, sizes: Sizes) -> subprocess.Popen[str]:
-    marker(folder, number).unlink(missing_ok=True)
-    root = str(Path(__file__).resolve().parents[2])
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-m", "benchmark.mini.shard", str(folder), str(number), json.dumps(astuple(sizes))]
-    return subprocess.Popen([*command, recipe()], env=environment, stderr=subprocess.PIPE, text=True)
-
-
-def _finish(number: int, process: subprocess.Popen[str]) -> None:
-    _, errors = process.communicate()
-    if process.returncode:
-        last = (errors or "").strip().splitlines()[-1:] or ["no message"]
-        mend = "install the eval extra (espeakng-loader, soxr, soundfile)" if "Module" in last[0] else "run it again"
-        raise InputError(Problem("a shard of the corpus could not be made", f"shard {number}", got=last[0], mend=mend))
+        for folder in FOLDERS:
+            (part / folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(Problem("the corpus cannot be written", str(target), got=str(error))) from error
 
 
 def _replace(part: Path, target: Path) -> None:

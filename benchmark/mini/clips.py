@@ -1,5 +1,6 @@
 """Which clips the corpus has: names, performers, tracks and splits, fixed by the corpus seed."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,9 +20,15 @@ class Sizes:
     shared: tuple[int, int, int]
     """Talking and singing clips that are in both tracks, on the same side of the split."""
 
+    @classmethod
+    def from_list(cls, counts: Iterable[Iterable[int]]) -> "Sizes":
+        """From the three triples as JSON gives them."""
+        talking, text2motion, shared = ((int(train), int(val), int(test)) for train, val, test in counts)
+        return cls(talking, text2motion, shared)
 
-VERSION_0 = Sizes(talking=(2000, 100, 320), text2motion=(2000, 100, 320), shared=(60, 4, 12))
-"""The first form of the corpus."""
+
+VERSION_1 = Sizes(talking=(4000, 100, 640), text2motion=(4000, 100, 640), shared=(252, 6, 42))
+"""The frozen corpus."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Clip:
 
 
 @cache
-def clips(sizes: Sizes = VERSION_0) -> tuple[Clip, ...]:
+def clips(sizes: Sizes = VERSION_1) -> tuple[Clip, ...]:
     """All clips in building order: kinds and splits are mixed, performers take turns."""
     kinds: list[tuple[str, tuple[str, ...]]] = []
     for split, talking, text, shared in zip(SPLITS, sizes.talking, sizes.text2motion, sizes.shared, strict=True):
@@ -58,15 +65,26 @@ def clips(sizes: Sizes = VERSION_0) -> tuple[Clip, ...]:
     )
 
 
-def shards(sizes: Sizes = VERSION_0) -> tuple[tuple[Clip, ...], ...]:
-    """The clips in groups, each made by one fresh process in this order."""
+def shards(sizes: Sizes = VERSION_1) -> tuple[tuple[Clip, ...], ...]:
+    """The clips in groups, each made by one fresh process in this order: training clips first, then held-out ones.
+
+    No group holds both, so that training clips are the same whether or not held-out ones are made.
+    """
     every = clips(sizes)
-    return tuple(every[start : start + SHARD_CLIPS] for start in range(0, len(every), SHARD_CLIPS))
+    sides = [[clip for clip in every if (clip.split == "train") == training] for training in (True, False)]
+    return tuple(
+        tuple(side[start : start + SHARD_CLIPS]) for side in sides for start in range(0, len(side), SHARD_CLIPS)
+    )
 
 
-def subset(sizes: Sizes, task: str) -> dict[str, list[str]]:
+def numbers(sizes: Sizes, *, training: bool) -> list[int]:
+    """Which shards hold the training clips, or the held-out ones."""
+    return [number for number, group in enumerate(shards(sizes)) if (group[0].split == "train") == training]
+
+
+def subset(sizes: Sizes, task: str, splits: Sequence[str] = SPLITS) -> dict[str, list[str]]:
     """Clip ids of one track by split, each list sorted."""
     return {
         split: sorted(clip.name for clip in clips(sizes) if clip.split == split and task in clip.tracks)
-        for split in SPLITS
+        for split in splits
     }

@@ -1,7 +1,8 @@
-"""The frozen digests of the corpus, clip by clip, and the check of a built folder against them."""
+"""The frozen digests of the corpus, clip by clip, and what differs from them."""
 
 import json
-from collections.abc import Iterable, Mapping
+import platform
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -13,13 +14,20 @@ from numpy.typing import NDArray
 
 from benchmark import storage
 from benchmark.errors import InputError, Problem
-from benchmark.protocol import TEXT_FIELDS
+from benchmark.mini.clips import Sizes
+from benchmark.mini.files import Content
+from benchmark.protocol import SAMPLE_RATE, TEXT_FIELDS
 
-MANIFEST = Path(__file__).with_name("manifest.json")
-"""The manifest of the frozen corpus."""
-_BANDS = 8
-_DECIBELS = 3.0
-_QUIETEST = -60.0
+DATA = Path(__file__).with_name("data")
+"""The frozen corpus: the manifest and the packs of held-out clips."""
+_TIMES, _BANDS = 8, 6
+_WINDOW = 512
+_LEVELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_DECIBELS_A_LEVEL = 1.5
+_QUIETEST_DB = -70.0
+_MOST_DB = 3.0
+"""Mean difference of two pictures up to which they count as the same sound; unrelated clips are 8 to 20 dB apart."""
+_DIGITS = 12
 _REBUILD = "mmbench data build mini"
 
 
@@ -31,121 +39,169 @@ class Entry:
     texts: str
     """Of the five annotations."""
     motion: str
-    """Of the parameters in steps of 1e-4."""
+    """Of the parameters as points of the grid."""
     phonemes: str = ""
-    """Of the phoneme times."""
+    """Of the phoneme table."""
     audio: str = ""
     """Of the 16-bit samples."""
-    loudness: str = ""
-    """Energy of eight stretches of the audio in dB above -60, two hex digits each: for other builds of espeak-ng."""
+    picture: str = ""
+    """Log-mel energies of eight stretches by six bands, one letter each: for other builds of the libraries."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the frozen corpus is."""
+
+    sizes: Sizes
+    synthesis: str
+    """What the training clips' speech was made with."""
+    decoding: str
+    """What the held-out clips' audio was unpacked with."""
+    packs: dict[str, str]
+    """SHA-256 of each pack by file name."""
+    clips: dict[str, Entry]
+    """By clip id."""
+
+
+def path_of(data: Path) -> Path:
+    """The manifest's file in a folder of frozen data."""
+    return data / "manifest.json"
 
 
 def _short(*parts: str | bytes | NDArray[Any] | Iterable[str]) -> str:
-    return storage.content_hash(*parts)[:16]
+    return storage.content_hash(*parts)[:_DIGITS]
 
 
-def entry(
-    texts: Mapping[str, str], parameters: NDArray[np.float32], phonemes: str | None, audio: NDArray[np.int16] | None
-) -> Entry:
-    """Digests of a clip's content.
-
-    Args:
-        texts: The five annotations by field.
-        parameters: (T, 56).
-        phonemes: The clip's phoneme table as written, or None.
-        audio: (S,) samples, or None.
-
-    Returns:
-        The entry of the manifest.
-    """
-    steps = np.round(parameters.astype(np.float64) * 10_000).astype(np.int32)
-    text = _short([texts[field] for field in TEXT_FIELDS])
-    if audio is None or phonemes is None:
-        return Entry(len(parameters), text, _short(steps))
-    return Entry(len(parameters), text, _short(steps), _short(phonemes), _short(audio), _loudness(audio))
+def entry(content: Content) -> Entry:
+    """Digests of a clip's content."""
+    texts = _short([content.texts[field] for field in TEXT_FIELDS])
+    motion = _short(content.steps.astype("<i4"))
+    if content.audio is None or content.phonemes is None:
+        return Entry(len(content.steps), texts, motion)
+    audio = _short(content.audio.astype("<i2"))
+    return Entry(len(content.steps), texts, motion, _short(content.phonemes), audio, picture(content.audio))
 
 
-def _loudness(audio: NDArray[np.int16]) -> str:
-    bands = np.array_split(audio.astype(np.float64) / 32768.0, _BANDS)
-    decibels = [10.0 * np.log10(np.mean(band**2) + 1e-12) - _QUIETEST for band in bands]
-    return bytes(int(np.clip(round(value), 0, 255)) for value in decibels).hex()
-
-
-def espeak_version() -> str:
-    """Version of the installed espeak-ng wheel, empty without one."""
-    try:
-        return version("espeakng-loader")
-    except PackageNotFoundError:
-        return ""
-
-
-def write(path: Path, entries: Mapping[str, Entry]) -> None:
-    """Writes a manifest, one clip a line."""
-    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(astuple(entries[name]))}" for name in sorted(entries))
-    head = json.dumps({"corpus": "mini", "version": 0, "espeakng_loader": espeak_version()}, indent=1)[:-2]
-    with storage.atomic_path(path) as temporary:
-        temporary.write_text(f'{head},\n "clips": {{\n{lines}\n }}\n}}\n', encoding="utf-8")
+def picture(audio: NDArray[np.int16]) -> str:
+    """A coarse log-mel picture of (S,) samples: 48 letters, time by time from low to high, 1.5 dB a step."""
+    whole = len(audio) // _WINDOW * _WINDOW
+    windows = audio[:whole].reshape(-1, _WINDOW) / 32768.0 * np.hanning(_WINDOW)
+    power = np.abs(np.fft.rfft(windows, axis=1)) ** 2 / _WINDOW  # (windows, 257)
+    bands = power @ _mel()
+    energy = np.stack([part.mean(axis=0) for part in np.array_split(bands, _TIMES)])  # (8, 6)
+    levels = (10.0 * np.log10(energy + 1e-12) - _QUIETEST_DB) / _DECIBELS_A_LEVEL
+    return "".join(_LEVELS[level] for level in np.clip(np.round(levels), 0, 63).astype(int).ravel())
 
 
 @cache
-def _parsed(path: Path, digest: str) -> tuple[str, dict[str, Entry]]:  # noqa: ARG001  # the digest keys the cache
+def _mel() -> NDArray[np.float64]:
+    """(257, 6) sums of neighbouring bins, evenly spaced on the mel scale."""
+    hertz = np.fft.rfftfreq(_WINDOW, 1.0 / SAMPLE_RATE)
+    mel = 2595.0 * np.log10(1.0 + hertz / 700.0)
+    band = np.minimum((mel / mel[-1] * _BANDS).astype(int), _BANDS - 1)
+    return np.asarray(np.eye(_BANDS)[band])
+
+
+def picture_distance_db(found: str, wanted: str) -> float:
+    """Mean difference of two pictures in dB, infinite where only one of the clips has audio."""
+    if len(found) != len(wanted):
+        return float("inf")
+    steps = [abs(_LEVELS.index(a) - _LEVELS.index(b)) for a, b in zip(found, wanted, strict=True)]
+    return float(np.mean(steps)) * _DECIBELS_A_LEVEL if steps else 0.0
+
+
+def _versions(*packages: str) -> str:
+    found = []
+    for package in packages:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"no {package}")
+    return ", ".join([*found, platform.machine()])
+
+
+def synthesis() -> str:
+    """What speech is made with here: the same text gives the same samples, all else being equal."""
+    return _versions("espeakng-loader", "soxr")
+
+
+def decoding() -> str:
+    """What packed audio is decoded with here."""
+    return _versions("soundfile")
+
+
+def write(path: Path, record: Manifest) -> None:
+    """Writes a manifest, one clip a line."""
+    head: dict[str, Any] = {"corpus": "mini", "version": 1, "sizes": astuple(record.sizes)}
+    head |= {"synthesis": record.synthesis, "decoding": record.decoding, "packs": record.packs}
+    lines = ",\n".join(f'"{name}": {json.dumps(astuple(record.clips[name]))}' for name in sorted(record.clips))
+    with storage.atomic_path(path) as temporary:
+        temporary.write_text(f'{json.dumps(head, indent=1)[:-2]},\n "clips": {{\n{lines}\n}}}}\n', encoding="utf-8")
+
+
+@cache
+def _parsed(path: Path, digest: str) -> Manifest:  # noqa: ARG001  # the digest keys the cache
     record = json.loads(path.read_text(encoding="utf-8"))
-    return record["espeakng_loader"], {name: Entry(*fields) for name, fields in record["clips"].items()}
+    clips = {name: Entry(*fields) for name, fields in record["clips"].items()}
+    sizes = Sizes.from_list(record["sizes"])
+    return Manifest(sizes, record["synthesis"], record["decoding"], record["packs"], clips)
 
 
-def read(path: Path = MANIFEST) -> tuple[str, dict[str, Entry]]:
-    """The espeak-ng wheel a manifest was made with, and its entries by clip id."""
-    return _parsed(path, storage.sha256_file(path))
-
-
-def read_clip(folder: Path, name: str) -> Entry:
-    """Digests of one clip of a built folder.
+def read(data: Path = DATA) -> Manifest:
+    """The manifest of a folder of frozen data.
 
     Raises:
-        InputError: A file of the clip is missing or cannot be read.
+        InputError: It is missing or no manifest.
     """
-    from benchmark.unpickle import load_arrays
-
+    path = path_of(data)
     try:
-        fields = {
-            field: (folder / "text_annotations" / field / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
-            for field in TEXT_FIELDS
-        }
-        arrays = load_arrays(folder / "facial_motion" / f"{name}.pkl")
-        parameters = np.concatenate([arrays["expcodes"], arrays["posecodes"]], axis=1)
-        table = folder / "phonemes" / f"{name}.tsv"
-        if not table.is_file():
-            return entry(fields, parameters, None, None)
-        import soundfile
-
-        audio, _ = soundfile.read(folder / "audio" / f"{name}.wav", dtype="int16")
-        return entry(fields, parameters, table.read_text(encoding="utf-8"), audio)
-    except (OSError, ValueError, KeyError, UnicodeError, RuntimeError) as error:  # soundfile raises RuntimeErrors
-        raise InputError(Problem("a file of the clip cannot be read", name, got=str(error), mend=_REBUILD)) from error
+        return _parsed(path, storage.sha256_file(path))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        mend = "install mmbench again, or take the file from a fresh clone"
+        raise InputError(Problem("the corpus has no manifest", str(path), got=str(error), mend=mend)) from error
 
 
-def compare(name: str, found: Entry, wanted: Entry, *, same_espeak: bool) -> list[Problem]:
-    """What differs between a built clip and its entry in the manifest."""
-    problems = [
-        Problem(f"the {part} differ from the manifest", name, str(expected), str(got), _REBUILD)
-        for part, expected, got in (
-            ("frames", wanted.frames, found.frames),
-            ("texts", wanted.texts, found.texts),
-            ("motion parameters", wanted.motion, found.motion),
-            ("phoneme times", wanted.phonemes, found.phonemes),
-        )
-        if expected != got and (same_espeak or not wanted.phonemes or part == "texts")
-    ]
-    if same_espeak and found.audio != wanted.audio:
-        problems.append(Problem("the audio differs from the manifest", name, wanted.audio, found.audio, _REBUILD))
-    elif not same_espeak and _louder(found.loudness, wanted.loudness) > _DECIBELS:
-        problems.append(Problem("the audio sounds different", name, wanted.loudness, found.loudness, _REBUILD))
+def pack_problems(data: Path, names: Iterable[str]) -> list[Problem]:
+    """Packs that are missing or not those of the manifest."""
+    wanted = read(data).packs
+    problems = []
+    for name in names:
+        path, mend = data / name, "install mmbench again, or take the file from a fresh clone"
+        found = storage.sha256_file(path) if path.is_file() else "nothing"
+        if found != wanted[name]:
+            problems.append(Problem("a pack is not that of the manifest", str(path), wanted[name], found, mend))
     return problems
 
 
-def _louder(found: str, wanted: str) -> float:
-    """Mean difference of two loudness records in dB, infinite where only one of them has audio."""
-    if len(found) != len(wanted):
-        return float("inf")
-    pairs = zip(bytes.fromhex(found), bytes.fromhex(wanted), strict=True)
-    return float(np.mean([abs(a - b) for a, b in pairs])) if wanted else 0.0
+def compare(name: str, found: Entry, wanted: Entry, *, synthesised: bool, same_libraries: bool) -> list[Problem]:
+    """What differs between a built clip and its entry in the manifest.
+
+    Args:
+        name: Clip id.
+        found: What was built.
+        wanted: The manifest's entry.
+        synthesised: Whether the clip was made here, not unpacked: with other libraries its speech has other phoneme
+            times, and so other motion.
+        same_libraries: Whether the libraries that gave its audio are those of the manifest; if not, the sound is
+            compared by its log-mel picture.
+    """
+    follows_speech = synthesised and not same_libraries and wanted.phonemes != ""
+    parts = [("texts", wanted.texts, found.texts)]
+    if not follows_speech:
+        parts += [
+            ("frames", str(wanted.frames), str(found.frames)),
+            ("motion parameters", wanted.motion, found.motion),
+            ("phoneme times", wanted.phonemes, found.phonemes),
+        ]
+    if same_libraries:
+        parts.append(("audio samples", wanted.audio, found.audio))
+    problems = [
+        Problem(f"the {part} differ from the manifest", name, expected, got, _REBUILD)
+        for part, expected, got in parts
+        if expected != got
+    ]
+    distance = picture_distance_db(found.picture, wanted.picture)
+    if not same_libraries and distance > _MOST_DB:
+        expected, got = f"within {_MOST_DB} dB in the mean of {_TIMES * _BANDS} log-mel energies", f"{distance:.1f} dB"
+        problems.append(Problem("the audio sounds different", name, expected, got, _REBUILD))
+    return problems
