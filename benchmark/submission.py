@@ -74,7 +74,7 @@ class Card(BaseModel):
     stochastic: bool
     """true if another seed gives another motion, else false"""
     tracks: Annotated[list[Annotated[str, AfterValidator(_track_id)]], Field(min_length=1)]
-    """track ids such as "mini/talking@0" (the version may be left out), or "*" for all"""
+    """track ids such as "mini/talking@1" (the version may be left out), or "*" for all"""
     authors: Annotated[list[Filled], Field(min_length=1)]
     """a list with at least one author"""
     licence: Filled

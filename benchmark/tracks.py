@@ -30,7 +30,7 @@ class Track:
     """A benchmark one can be ranked on: which clips, what a generator is given, which numbers come out."""
 
     id: str
-    """``corpus/task@version``, e.g. ``mini/talking@0``; ``@local`` for a corpus of the user's own."""
+    """``corpus/task@version``, e.g. ``mini/talking@1``; ``@local`` for a corpus of the user's own."""
     task: Task
     """``talking`` is the paper's Benchmark I, ``text2motion`` its Benchmark II."""
     title: str
@@ -63,8 +63,8 @@ class Track:
 FROZEN_TRACKS: dict[str, Track] = {
     track.id: track
     for track in (
-        Track("mini/talking@0", "talking", "Speech and text to a talking head, embedded corpus (Benchmark I)", "mini"),
-        Track("mini/text2motion@0", "text2motion", "Text to facial motion, embedded corpus (Benchmark II)", "mini"),
+        Track("mini/talking@1", "talking", "Speech and text to a talking head, embedded corpus (Benchmark I)", "mini"),
+        Track("mini/text2motion@1", "text2motion", "Text to facial motion, embedded corpus (Benchmark II)", "mini"),
     )
 }
 

@@ -109,17 +109,25 @@ def print_validation(submission: Path, as_json: bool) -> None:
         typer.echo(f"{submission}: valid")
 
 
-def build_mini() -> None:
+def build_mini(splits: Sequence[str] = ()) -> None:
     """Builds the embedded corpus where it is absent and checks it against its manifest.
 
+    Args:
+        splits: Only these; all when empty.
+
     Raises:
+        InputError: No such split.
         CheckFailedError: What was built differs from the manifest.
     """
     from benchmark.mini.build import check, ensure
+    from benchmark.mini.clips import SPLITS
 
+    if unknown := [split for split in splits if split not in SPLITS]:
+        raise InputError([Problem("no such split", name, expected=" or ".join(SPLITS), got=name) for name in unknown])
+    wanted = tuple(splits) or SPLITS
     with progress_bar() as progress:
-        path = ensure(lambda done, total: progress("building the embedded corpus", done, total))
-        problems = check(path)
+        path = ensure(lambda done, total: progress("building the embedded corpus", done, total), splits=wanted)
+        problems = check(path, wanted)
     if problems:
         print_problems(problems)
         raise CheckFailedError(f"{path} differs from its manifest in {len(problems)} places")

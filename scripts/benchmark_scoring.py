@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmark.corpus import load_corpus
-from benchmark.mini.build import ensure
+from benchmark.mini.build import ensure, mini_path
 from benchmark.predictions import write_sample
 from benchmark.tracks import load_track, split_ids
 from evaluators.controls import find_control
 
-TRACK = "mini/talking@0"
+TRACK = "mini/talking@1"
 
 
 def measure(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
@@ -61,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary) / "home"
         home.mkdir()
-        (home / "mini-0").symlink_to(ensure())
+        (home / mini_path().name).symlink_to(ensure())
         for samples in (1, 5):
             clips, frames = write_predictions(Path(temporary) / str(samples), samples)
         print(f"{TRACK} test: {clips} clips, {frames / clips:.0f} frames on average, {os.cpu_count()} cores")

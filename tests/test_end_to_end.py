@@ -12,8 +12,8 @@ from evaluators.controls import CONTROLS
 from evaluators.result import Result
 from tests.conftest import Command
 
-TRACKS = ("mini/talking@0", "mini/text2motion@0")
-RETRIEVAL = {"mini/talking@0": ("text", "audio"), "mini/text2motion@0": ("text",)}
+TRACKS = ("mini/talking@1", "mini/text2motion@1")
+RETRIEVAL = {"mini/talking@1": ("text", "audio"), "mini/text2motion@1": ("text",)}
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +87,8 @@ def test_the_nearest_text_is_far_better_than_chance_and_worse_than_the_truth(
 def test_official_and_strict_agree_on_what_has_no_noise(
     controls: dict[tuple[str, str], Result], tmp_path: Path
 ) -> None:
-    [official] = mmbench.evaluate("control:shifted", ["mini/talking@0"], protocol="official", out=tmp_path)
-    strict = controls["mini/talking@0", "shifted"]
+    [official] = mmbench.evaluate("control:shifted", ["mini/talking@1"], protocol="official", out=tmp_path)
+    strict = controls["mini/talking@1", "shifted"]
     assert value(official, "lve_mm") == pytest.approx(value(strict, "lve_mm"), rel=0.05)
     assert official.truth["text_r_precision_1"].value == pytest.approx(
         strict.truth["text_r_precision_1"].value, abs=0.06
@@ -106,7 +106,7 @@ def test_real_recordings_are_scored_with_a_warning(mmbench: Command, shared: Pat
     assert truth["metrics"]["lve_mm"]["value"] == 0 < nearest["metrics"]["lve_mm"]["value"]
     assert truth["metrics"]["text_r_precision_1"]["value"] is not None
     for record in (truth, nearest):
-        assert any("trained on mini/talking@0" in warning for warning in record["warnings"])
+        assert any("trained on mini/talking@1" in warning for warning in record["warnings"])
     assert any("no training split" in warning for warning in nearest["warnings"])
 
 

@@ -17,7 +17,7 @@ CARD: dict[str, Any] = {
     "entry": "generator:Make",
     "output": "parameters",
     "stochastic": True,
-    "tracks": ["mini/talking@0"],
+    "tracks": ["mini/talking@1"],
     "authors": ["A. Nobody"],
     "licence": "MIT",
     "training_data": "none",
@@ -52,7 +52,7 @@ def write_code(folder: Path, code: str = NOISE, **changes: Any) -> Path:
 
 
 def write_predictions(
-    folder: Path, samples: list[dict[str, Any]], track: str = "mini/talking@0", **changes: Any
+    folder: Path, samples: list[dict[str, Any]], track: str = "mini/talking@1", **changes: Any
 ) -> Path:
     """A predictions submission with one npz a sample."""
     write_card(folder, without=("entry",), **{"kind": "predictions", **changes})

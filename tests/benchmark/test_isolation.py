@@ -36,7 +36,7 @@ COUNTING = """
 
 
 def run(folder: Path, out: Path, *names: str, **options: Any) -> Predictions:
-    asked = {"track": "mini/talking@0", "split": "test", "samples": 2, "seed": 5, **options}
+    asked = {"track": "mini/talking@1", "split": "test", "samples": 2, "seed": 5, **options}
     return generate(load_submission(folder), conditions(*(names or CLIPS)), out, **asked)
 
 
@@ -383,7 +383,7 @@ def test_predictions_submissions_are_checked_and_copied_by_the_same_rules(tmp_pa
     assert predictions.record is not None and predictions.record.isolation == "predictions"
     np.testing.assert_array_equal(predictions.array(1, "a"), samples[1]["a"])
     with pytest.raises(InputError, match="no such predictions folder"):
-        run(tmp_path / "s", tmp_path / "out", track="mini/text2motion@0")
+        run(tmp_path / "s", tmp_path / "out", track="mini/text2motion@1")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")

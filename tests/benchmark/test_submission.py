@@ -15,14 +15,14 @@ from tests.benchmark.submissions import NOISE, motion, write_card, write_code, w
 
 
 def test_a_right_card_is_read_and_says_which_tracks_it_enters(tmp_path: Path) -> None:
-    submission = load_submission(write_code(tmp_path / "s", tracks=["mini/talking", "mini/text2motion@0"]))
+    submission = load_submission(write_code(tmp_path / "s", tracks=["mini/talking", "mini/text2motion@1"]))
     assert (submission.card.name, submission.card.batch_size, submission.card.inputs) == (
         "trial",
         32,
         ["text", "audio"],
     )
-    assert submission.card.enters("mini/talking@3") and submission.card.enters("mini/text2motion@0")
-    assert not submission.card.enters("mini/text2motion@1") and not submission.card.enters("other/talking@0")
+    assert submission.card.enters("mini/talking@3") and submission.card.enters("mini/text2motion@1")
+    assert not submission.card.enters("mini/text2motion@2") and not submission.card.enters("other/talking@0")
     assert load_submission(write_code(tmp_path / "all", tracks=["*"])).card.enters("any/talking@9")
 
 
@@ -137,7 +137,7 @@ CODE_MISTAKES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"inputs": ["audio"], "tracks": ["mini/text2motion"]},
         "uses audio alone",
     ),
-    "a track that is not": (NOISE, {"tracks": ["mini/talkin@0"]}, "did you mean mini/talking"),
+    "a track that is not": (NOISE, {"tracks": ["mini/talkin@1"]}, "did you mean mini/talking"),
     "an entry elsewhere": (NOISE, {"entry": "model:Make"}, "the folder holds generator.py"),
 }
 
@@ -184,15 +184,15 @@ def test_all_mistakes_of_a_predictions_folder_are_told_at_once(tmp_path: Path) -
         {"a": good, "wide": good.astype(np.float64), "nan": np.full((9, 56), np.nan, np.float32)},
         {"a": good, "thin": good[:, :40], "objects": np.array([None, 1], object)},
     ]
-    folder = write_predictions(tmp_path / "s", samples, tracks=["mini/talking@0", "mini/text2motion@0"])
-    here = folder / "predictions" / "mini" / "talking@0"
+    folder = write_predictions(tmp_path / "s", samples, tracks=["mini/talking@1", "mini/text2motion@1"])
+    here = folder / "predictions" / "mini" / "talking@1"
     (here / "2.npz").write_bytes((here / "0.npz").read_bytes()[:700])
     (here / "4.npz").write_bytes(b"\x80\x04N.")
     (here / "readme.txt").write_text("x")
     text = "\n".join(map(str, validate(folder).problems))
     for said in (
         "wrong dtype", "NaN or infinite", "wrong shape", "Python objects", "truncated", "a pickle stands in place",
-        "stray file", "not counted from 0", "no predictions for mini/text2motion@0", "not in every sample",
+        "stray file", "not counted from 0", "no predictions for mini/text2motion@1", "not in every sample",
     ):  # fmt: skip
         assert said in text, said
 

