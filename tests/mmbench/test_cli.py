@@ -40,6 +40,7 @@ def test_tracks_controls_and_submissions_are_described(mmbench: Command, name: s
         (("evaluate", "control:truth", "--corpus", "/nowhere"), "/nowhere"),
         (("score", "/nowhere", "--track", "mini/talking"), "/nowhere"),
         (("evaluate", "control:truth", "--split", "dev"), "test"),
+        (("data", "build", "mini", "--split", "dev"), "train or val or test"),
     ],
 )
 def test_bad_names_exit_2_and_say_how_to_mend(mmbench: Command, arguments: tuple[str, ...], hint: str) -> None:
