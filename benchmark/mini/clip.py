@@ -1,23 +1,30 @@
-"""One clip from its number: plan, speech, performance, texts."""
+"""One clip from its number: plan, speech and performance, filmed by a faulty tracker, then constructed.
+
+Everything after the tracker is the project's own construction pipeline: what comes out was mended, resampled, smoothed
+and annotated as a user's tracks would be.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.construction.clip import construct_clip
+from benchmark.construction.config import Config
+from benchmark.construction.records import Dropped, RawClip
 from benchmark.mini.clips import Clip
 from benchmark.mini.emotions import FACES
-from benchmark.mini.open_head import channel_matrix
-from benchmark.mini.performer import perform
+from benchmark.mini.performer import Performance, perform
 from benchmark.mini.performers import Performer, generator, performer
 from benchmark.mini.plan import SPEECH_STYLES, Mood, Plan, draw_moods, speech_plan, text_plan
+from benchmark.mini.quantise import from_grid, to_grid
 from benchmark.mini.sentences import read_aloud, spoken, sung
 from benchmark.mini.speech import Speech, sing, speak
-from benchmark.mini.texts import write
+from benchmark.mini.tracker import observe
 from benchmark.protocol import FPS, MAX_FRAMES, SAMPLE_RATE, Texts
 
-_GRID = 10_000.0
-"""Parameters are rounded to 1e-4, so that the last bits of a machine's arithmetic do not show."""
+CONSTRUCTION = Config()
+"""Settings of the pipeline."""
 _SHORTEST = 40
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
 _STYLE_WEIGHTS = (0.72, 0.16, 0.12)
@@ -28,11 +35,22 @@ class MadeClip:
     """A finished clip."""
 
     parameters: NDArray[np.float32]
-    """(T, 56): 50 expression, 3 neck, 3 jaw, on a grid of 1e-4."""
+    """(T, 56): 50 expression, 3 neck, 3 jaw, on the corpus's grid."""
     texts: Texts
     speech: Speech | None
     """(T * 640,) samples of audio with phoneme times counted from the first frame; None without speech."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """A clip before it is constructed."""
+
     plan: Plan
+    played: Performance
+    """As it was done, without a tracker's faults."""
+    speech: Speech | None
+    raw: RawClip
+    """As the tracker gives it."""
 
 
 def make(clip: Clip) -> MadeClip:
@@ -40,22 +58,33 @@ def make(clip: Clip) -> MadeClip:
 
     The motion and the texts depend on the clip's number only; the audio also on the utterances made before it in this
     process (see :mod:`benchmark.mini.speech`).
+
+    Raises:
+        RuntimeError: The pipeline drops the clip, which none of the frozen corpus's clips meets.
     """
+    shot = take(clip)
+    done = construct_clip(shot.raw, CONSTRUCTION, generator(2, clip.index, 3))
+    if isinstance(done, Dropped):
+        raise RuntimeError(f"{clip.name} was dropped: {done.reason} ({done.detail})")
+    speech = Speech(done.audio, shot.speech.phonemes) if shot.speech is not None and done.audio is not None else None
+    return MadeClip(from_grid(to_grid(done.parameters)), done.texts, speech)
+
+
+def take(clip: Clip) -> Take:
+    """Plans, speaks, performs and films one clip."""
     who = performer(clip.performer)
-    planning, wording, noise = (generator(2, clip.index, stream) for stream in range(3))
+    planning, noise, faults = (generator(2, clip.index, stream) for stream in range(3))
     if clip.has_speech:
         styles = SPEECH_STYLES[:2] if "text2motion" in clip.tracks else SPEECH_STYLES
         weights = np.array(_STYLE_WEIGHTS[: len(styles)])
         style = styles[int(planning.choice(len(styles), p=weights / weights.sum()))]
         moods = draw_moods(MAX_FRAMES // 2, planning)
         speech, frames = _framed(_utterance(style, moods[0], who, planning), planning)
-        plan = speech_plan(frames, style, _fitted(moods, frames), planning)
+        plan = speech_plan(frames, style, _fitted(moods, frames), planning, who.tempo)
     else:
-        speech, plan = None, text_plan(planning)
+        speech, plan = None, text_plan(planning, who.tempo)
     played = perform(plan, who, speech, noise)
-    parameters = np.concatenate([played.activations @ channel_matrix(), played.neck, played.jaw], axis=1)
-    rounded = (np.round(parameters * _GRID) / _GRID).astype(np.float32)
-    return MadeClip(rounded, write(plan, played.neck, wording), speech, plan)
+    return Take(plan, played, speech, observe(clip.name, plan, played, speech, who.camera, faults))
 
 
 def _fitted(moods: tuple[Mood, ...], frames: int) -> tuple[Mood, ...]:

@@ -66,7 +66,8 @@ def perform(plan: Plan, who: Performer, speech: Speech | None, rng: np.random.Ge
     face = face + who.rest + drift(plan.frames, len(CHANNELS), 9.0, rng) * _IDLE_NOISE
     lids = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
     face[:, lids] = np.maximum(face[:, lids], _blinks(plan.frames, who.blinks, rng)[:, None])
-    jaw += drift(plan.frames, 3, 10.0, rng) * np.array([0.004, 0.004, 0.004])
+    jaw += drift(plan.frames, 3, 10.0, rng) * np.array([0.004, 0.008, 0.008])
+    jaw[:, 1:] += who.jaw_lean * jaw[:, :1]
     jaw[:, 0] = np.clip(_below(jaw[:, 0], JAW_LIMIT), 0.0, None)
     return Performance(np.clip(_below(face * who.sides, 1.1), 0.0, None), _neck(plan, who, speech, rng), jaw)
 

@@ -41,6 +41,8 @@ class Performer:
     """(64,) factors that make one side of the face a little stronger."""
     rest: NDArray[np.float64]
     """(64,) activations of the face at rest."""
+    jaw_lean: NDArray[np.float64]
+    """(2,) yaw and roll of the jaw a radian of opening."""
     posture: NDArray[np.float64]
     """(3,) radians: how the head is held at rest."""
     blinks: float
@@ -49,6 +51,8 @@ class Performer:
     """Liveliness of the head while it makes no gesture, about 1."""
     beats: float
     """How much the head accents stressed syllables, 0 to 1."""
+    camera: float
+    """Frames a second the performer is filmed at."""
 
 
 def generator(*key: int) -> np.random.Generator:
@@ -81,4 +85,6 @@ def performer(index: int) -> Performer:
         blinks=float(rng.uniform(0.15, 0.45)),
         head_motion=float(rng.uniform(0.6, 1.4)),
         beats=float(rng.uniform(0.2, 1.0)),
+        jaw_lean=rng.normal(0.0, 0.06, 2),
+        camera=float(rng.choice((25, 30))),
     )

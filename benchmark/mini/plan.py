@@ -60,6 +60,8 @@ class Plan:
     """Head gestures beside those that belong to actions, in order."""
     style: str = ""
     """``talk``, ``sing``, ``read``, or empty without speech."""
+    studio: bool = False
+    """Whether it is a studio take of one thing, whose action is annotated by a fixed sentence."""
 
 
 def draw_moods(frames: int, rng: np.random.Generator) -> tuple[Mood, ...]:
@@ -73,8 +75,13 @@ def draw_moods(frames: int, rng: np.random.Generator) -> tuple[Mood, ...]:
     )
 
 
-def text_plan(rng: np.random.Generator) -> Plan:
-    """A clip without speech: one to four actions in sequence, or only an expression."""
+def text_plan(rng: np.random.Generator, tempo: float = 1.0) -> Plan:
+    """A clip without speech: one to four actions in sequence, or only an expression.
+
+    Args:
+        rng: Source of every choice.
+        tempo: How quickly the performer acts, about 1.
+    """
     if rng.random() < 0.07:
         return _expression_plan(rng)
     frames = int(np.clip(rng.gamma(7.0, 14.5), 44, MAX_FRAMES))
@@ -84,26 +91,36 @@ def text_plan(rng: np.random.Generator) -> Plan:
     actions, begin = [], 3.0
     for name, slot in zip(names, slots, strict=True):
         low, high = ACTIONS[name].seconds
-        length = min(max(slot * rng.uniform(0.75, 1.1), low * 0.7 * FPS), high * FPS)
+        length = min(max(slot * rng.uniform(0.75, 1.1), low * 0.7 * FPS), high * FPS) / tempo
         start = begin + max(0.0, slot - length) * rng.random()
         start = max(0.0, min(start, frames - length))
         actions.append(_event(name, start, start + length, rng))
         begin += slot
     plan = Plan(frames, draw_moods(frames, rng), _in_time(actions))
-    return _with_extras(plan, rng, accents=int(rng.integers(0, 3)), gesture_chance=0.5)
+    return _with_extras(plan, rng, tempo, accents=int(rng.integers(0, 3)), gesture_chance=0.5)
 
 
-def speech_plan(frames: int, style: str, moods: tuple[Mood, ...], rng: np.random.Generator) -> Plan:
-    """A clip with speech: up to three actions that leave the mouth free, accents, and head gestures."""
+def speech_plan(
+    frames: int, style: str, moods: tuple[Mood, ...], rng: np.random.Generator, tempo: float = 1.0
+) -> Plan:
+    """A clip with speech: up to three actions that leave the mouth free, accents, and head gestures.
+
+    Args:
+        frames: Length T.
+        style: ``talk``, ``sing`` or ``read``.
+        moods: Emotions, in order.
+        rng: Source of every other choice.
+        tempo: How quickly the performer acts, about 1.
+    """
     free = tuple(name for name, action in ACTIONS.items() if action.while_speaking)
     count = int(min(rng.choice(4, p=(0.25, 0.4, 0.25, 0.1)), frames // 35))
     actions = []
     for name in _draw_names(free, count, rng):
-        length = min(rng.uniform(*ACTIONS[name].seconds) * FPS, frames * 0.8)
+        length = min(rng.uniform(*ACTIONS[name].seconds) * FPS / tempo, frames * 0.8)
         start = rng.uniform(0.0, frames - length)
         actions.append(_event(name, start, start + length, rng))
-    plan = Plan(frames, moods, _in_time(actions), style=style)
-    return _with_extras(plan, rng, accents=int(rng.integers(1, 4)), gesture_chance=0.65)
+    plan = Plan(frames, moods, _in_time(actions), style=style, studio=not actions and bool(rng.random() < 0.7))
+    return _with_extras(plan, rng, tempo, accents=int(rng.integers(1, 4)), gesture_chance=0.65)
 
 
 def _expression_plan(rng: np.random.Generator) -> Plan:
@@ -112,7 +129,8 @@ def _expression_plan(rng: np.random.Generator) -> Plan:
     emotion = EMOTIONS[1 + int(rng.integers(len(EMOTIONS) - 1))]
     start, end = rng.uniform(0, 0.2) * frames, rng.uniform(0.8, 1.0) * frames
     mood = Mood(emotion, float(rng.uniform(0.6, 1.0)), start, end, bool(rng.random() < 0.5))
-    return _with_extras(Plan(frames, (mood,), ()), rng, accents=int(rng.integers(1, 4)), gesture_chance=0.2)
+    plan = Plan(frames, (mood,), (), studio=True)
+    return _with_extras(plan, rng, 1.0, accents=int(rng.integers(1, 4)), gesture_chance=0.2)
 
 
 def _draw_names(names: tuple[str, ...], count: int, rng: np.random.Generator) -> list[str]:
@@ -125,19 +143,19 @@ def _event(name: str, start: float, end: float, rng: np.random.Generator) -> Eve
     return Event(name, float(rng.uniform(0.35, 1.0)), float(start), float(end), mirrored)
 
 
-def _with_extras(plan: Plan, rng: np.random.Generator, accents: int, gesture_chance: float) -> Plan:
+def _with_extras(plan: Plan, rng: np.random.Generator, tempo: float, accents: int, gesture_chance: float) -> Plan:
     """Adds accents and head gestures; gestures keep clear of those that the actions bring along."""
     names = [name for name in ACCENTS if not (plan.style and name in MOUTH_ACCENTS)]
     small = []
     for index in rng.choice(len(names), int(accents), replace=False):
-        length = min(rng.uniform(0.5, 1.6) * FPS, plan.frames * 0.8)
+        length = min(rng.uniform(0.5, 1.6) * FPS / tempo, plan.frames * 0.8)
         start = rng.uniform(0.0, plan.frames - length)
         small.append(Event(names[int(index)], float(rng.uniform(0.5, 1.0)), start, start + length))
     taken = [(event.start, event.end) for event in plan.actions if ACTIONS[event.name].head]
     gestures: list[Event] = []
     while rng.random() < gesture_chance and len(gestures) < 3:
         name = _EXTRA_GESTURES[int(rng.integers(len(_EXTRA_GESTURES)))]
-        length = min(rng.uniform(*GESTURES[name].seconds) * FPS, plan.frames * 0.9)
+        length = min(rng.uniform(*GESTURES[name].seconds) * FPS / tempo, plan.frames * 0.9)
         start = rng.uniform(0.0, plan.frames - length)
         if all(start > end - 4 or start + length < begin + 4 for begin, end in taken):
             gestures.append(Event(name, float(rng.uniform(0.1, 1.0)), start, start + length))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from evaluators.retrieval.networks import RetrievalNetwork
+    from evaluators.retrieval.synchrony import SynchronyNetwork
 
 RELEASED_FRAMES = 75
 """Frames that the released script shows the audio network: the first three seconds, whatever the clip's length."""
@@ -108,7 +109,7 @@ class TextMotionEvaluator:
     @property
     def dim(self) -> int:
         """Width of an embedding."""
-        return self.network.sizes.latent
+        return self.network.dim
 
     def embed_texts(self, texts: Sequence[Texts]) -> FloatArray:
         """Embeds clips' texts.
@@ -139,23 +140,21 @@ class TextMotionEvaluator:
         return embed_all(sequences, self._encode_motion, self.device, self.dim)
 
     def _encode_text(self, inputs: "list[torch.Tensor]", mask: "torch.Tensor") -> "torch.Tensor":
-        mean: torch.Tensor = self.network.text_encoder(inputs[0], mask)[0]
-        return mean
+        return self.network.embed_condition(inputs[0], mask)
 
     def _encode_motion(self, inputs: "list[torch.Tensor]", mask: "torch.Tensor") -> "torch.Tensor":
-        mean: torch.Tensor = self.network.motion_encoder(inputs[0], mask, inputs[1])[0]
-        return mean
+        return self.network.embed_motion(inputs[0], mask, inputs[1])
 
 
 @dataclass(frozen=True)
 class AudioMotionEvaluator:
-    """Speech and motions in one space. Embeddings are means of latents, not scaled to any length."""
+    """Speech and motions in one space: means of latents as released, or codes of every frame (see `synchrony`)."""
 
     id: str
     """Name in results."""
     sha256: str
     """Hash of everything an embedding depends on: weights, statistics, neutral face, audio encoder."""
-    network: "RetrievalNetwork" = field(repr=False)
+    network: "RetrievalNetwork | SynchronyNetwork" = field(repr=False)
     encoder: AudioEncoder = field(repr=False)
     statistics: Statistics = field(repr=False)
     neutral: FloatArray = field(repr=False)
@@ -167,7 +166,7 @@ class AudioMotionEvaluator:
     @property
     def dim(self) -> int:
         """Width of an embedding."""
-        return self.network.sizes.latent
+        return self.network.dim
 
     def embed_audio(self, clips: Iterable[tuple[FloatArray, int]], *, as_released: bool = False) -> FloatArray:
         """Embeds clips' speech.
@@ -214,12 +213,10 @@ class AudioMotionEvaluator:
         return np.concatenate([shown, np.broadcast_to(self.neutral, (short, *self.neutral.shape))])
 
     def _encode_audio(self, inputs: "list[torch.Tensor]", mask: "torch.Tensor") -> "torch.Tensor":
-        mean: torch.Tensor = self.network.text_encoder(inputs[0], mask)[0]
-        return mean
+        return self.network.embed_condition(inputs[0], mask)
 
     def _encode_motion(self, inputs: "list[torch.Tensor]", mask: "torch.Tensor") -> "torch.Tensor":
-        mean: torch.Tensor = self.network.motion_encoder(inputs[0], mask)[0]
-        return mean
+        return self.network.embed_motion(inputs[0], mask)
 
 
 @dataclass(frozen=True)
