@@ -7,13 +7,13 @@ from hashlib import sha256
 import numpy as np
 
 from benchmark.construction.action_units import active_spans
-from benchmark.construction.config import Config
+from benchmark.construction.config import Config, Wording
 from benchmark.construction.head_pose import head_pose
 from benchmark.construction.labels import filter_labels, in_order, onsets
 from benchmark.construction.motion import finish, mend
 from benchmark.construction.records import Array, Constructed, Dropped, Evidence, Mended, RawClip
 from benchmark.construction.resample import output_times, resample_units
-from benchmark.construction.rules import RULES
+from benchmark.construction.rules import PLAIN, RULES
 from benchmark.protocol import FPS, JAW, NECK, SAMPLE_RATE, TEXT_FIELDS, FloatArray, Texts
 
 SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
@@ -58,7 +58,7 @@ def construct_clip(raw: RawClip, config: Config, rng: np.random.Generator) -> Co
     parameters = done.parameters[:frames]
     evidence = gather(raw, actions, parameters, config)
     clock.lap("evidence")
-    texts = write_texts(evidence, rng)
+    texts = write_texts(evidence, rng, config.wording)
     clock.lap("texts")
     account = Mended(
         raw.fps, len(raw.expression), frames, mended.untracked, mended.outliers,
@@ -113,10 +113,10 @@ def gather(raw: RawClip, actions: tuple[str, ...], parameters: Array, config: Co
     )
 
 
-def write_texts(evidence: Evidence, rng: np.random.Generator) -> Texts:
+def write_texts(evidence: Evidence, rng: np.random.Generator, wording: Wording = PLAIN) -> Texts:
     """The five texts by rules, each from random numbers of its own."""
     own = dict(zip(TEXT_FIELDS, rng.spawn(len(TEXT_FIELDS)), strict=True))
-    return Texts(**{field: RULES[field](evidence, own[field]) for field in TEXT_FIELDS})
+    return Texts(**{field: RULES[field](evidence, own[field], wording) for field in TEXT_FIELDS})
 
 
 def pieces(raw: RawClip, config: Config) -> list[RawClip]:

@@ -96,6 +96,15 @@ class Activity(_Section):
     """Frames."""
 
 
+class Wording(_Section):
+    """How much the rules leave out and blur, as a summary does."""
+
+    omitted: float = Field(0.1, ge=0, lt=1)
+    """Chance that a movement is left out where there are three or more, and an action where there are two or more."""
+    vague: float = Field(0.0, ge=0, lt=1)
+    """Chance that a movement, a side, an emotion or a scenario is told without saying which."""
+
+
 class Llm(_Section):
     """An endpoint that speaks the OpenAI protocol."""
 
@@ -158,6 +167,7 @@ class Config(_Section):
     smoothing: Smoothing = Smoothing()
     head_pose: HeadPoseRules = HeadPoseRules()
     activity: Activity = Activity()
+    wording: Wording = Wording()
     llm: Llm = Llm()
     split: Split = Split()
     audit: Audit = Audit()

@@ -11,13 +11,15 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmark.construction import unit_summary
+from benchmark.construction.config import Wording
 from benchmark.construction.head_summary import head_items
 from benchmark.construction.records import EXPRESSING, EmotionSpan, Evidence
 from benchmark.construction.wording import chain, degree, level, pick, sentence, timed
 from benchmark.mini import phrases
 
-Writer = Callable[[Evidence, np.random.Generator], str]
-_OMITTED = 0.1
+Writer = Callable[[Evidence, np.random.Generator, Wording], str]
+PLAIN = Wording()
+"""Little is left out, nothing is blurred."""
 _MORE_ACTIONS: dict[str, tuple[str, ...]] = {
     "blink": ("blinks", "blinks with both eyes"),
     "kiss": ("gives a kiss",),
@@ -33,28 +35,35 @@ _UNSIDED = {
     "smirk": ("smirks", "gives a smirk"),
 }
 """Verb phrases for one-sided actions whose side is not known."""
+_VAGUE_HEAD = ("the head moves a little", "the head changes its pose", "there is some movement of the head")
+_ANY_MOOD = ("absorbed", "as people often do", "much as before", "lost in thought")
+_ANYTHING = (
+    "something said by a friend", "a moment of everyday life", "an event of the day", "a short conversation",
+    "a memory that comes to mind", "something seen on the way",
+)  # fmt: skip
 _SIDES = {"gaze": (61, 62), "wink": (45, 45), "sneer": (9, 9), "smirk": (12, 12)}
 
 
-def write_action(evidence: Evidence, rng: np.random.Generator) -> str:
+def write_action(evidence: Evidence, rng: np.random.Generator, wording: Wording = PLAIN) -> str:
     """Abstract action: one sentence over the labels, in the order in which they show; studio clips draw a fixed one."""
     if evidence.setting == "studio" or not evidence.actions:
         fixed = evidence.speech if evidence.speech in phrases.FIXED else ""
         return pick(phrases.FIXED[fixed], rng)
     done = [action for action in evidence.actions if action not in (evidence.speech, EXPRESSING)]
-    words = [_action_words(action, evidence, rng) for action in done]
+    kept = [action for action in done if len(done) < 2 or rng.random() >= wording.omitted] or done[:1]
+    words = [_action_words(action, evidence, rng, wording) for action in kept]
     subject = pick(phrases.SUBJECTS, rng)
     if not evidence.speech:
         return sentence(f"{subject} {chain(words, rng)}")
-    speaking = _action_words(evidence.speech, evidence, rng)
+    speaking = _action_words(evidence.speech, evidence, rng, wording)
     link = pick(("and", "and meanwhile", "and along the way"), rng) if words else ""
     return sentence(f"{subject} {speaking} {link} {chain(words, rng)}")
 
 
-def write_emotion(evidence: Evidence, rng: np.random.Generator) -> str:
+def write_emotion(evidence: Evidence, rng: np.random.Generator, wording: Wording = PLAIN) -> str:
     """Abstract emotion: one sentence over the emotion labels in order."""
     spans = evidence.emotions or (EmotionSpan("neutral"),)
-    words = [_emotion_words(span, evidence, rng) for span in spans]
+    words = [_emotion_words(span, evidence, rng, wording) for span in spans]
     subject, verb = pick(phrases.SUBJECTS, rng), pick(("looks", "seems", "feels", "appears"), rng)
     if len(words) == 1:
         return sentence(f"{subject} {verb} {words[0]}{pick(('', ' throughout the video', ' in the clip'), rng)}")
@@ -67,13 +76,13 @@ def write_emotion(evidence: Evidence, rng: np.random.Generator) -> str:
     return sentence(text)
 
 
-def write_expression(evidence: Evidence, rng: np.random.Generator) -> str:
+def write_expression(evidence: Evidence, rng: np.random.Generator, wording: Wording = PLAIN) -> str:
     """Facial movements in order of time, from active units."""
     leads = []
     if evidence.speech:
         leads.append(sentence(pick(phrases.SPEAKING.get(evidence.speech, phrases.SPEAKING["talk"]), rng)))
     items = unit_summary.expression_items(evidence, rng)
-    items = [item for item in items if len(items) < 3 or rng.random() > _OMITTED]
+    items = _summarised(items, phrases.VAGUE, rng, wording)
     if not items and not leads:
         if evidence.jaw_peak > 0.08:
             return sentence(f"{pick(phrases.THROUGHOUT, rng)}, {pick(phrases.SINGLE['jawDrop'], rng)}")
@@ -81,10 +90,10 @@ def write_expression(evidence: Evidence, rng: np.random.Generator) -> str:
     return " ".join([*leads, timed(items, evidence.frames, rng)]).strip()
 
 
-def write_head_pose(evidence: Evidence, rng: np.random.Generator) -> str:
+def write_head_pose(evidence: Evidence, rng: np.random.Generator, wording: Wording = PLAIN) -> str:
     """Head movements in order of time, from the head-pose states and their angles."""
     items = head_items(evidence.head, rng)
-    items = [item for item in items if len(items) < 3 or rng.random() > _OMITTED]
+    items = _summarised(items, _VAGUE_HEAD, rng, wording)
     if items:
         return timed(items, evidence.frames, rng)
     if float(np.ptp(evidence.head.angles, axis=0).max()) > 5.0:
@@ -92,13 +101,15 @@ def write_head_pose(evidence: Evidence, rng: np.random.Generator) -> str:
     return pick(phrases.STILL, rng)
 
 
-def write_scenarios(evidence: Evidence, rng: np.random.Generator) -> str:
+def write_scenarios(evidence: Evidence, rng: np.random.Generator, wording: Wording = PLAIN) -> str:
     """Three scenarios that may cause the emotion."""
     spans = evidence.emotions or (EmotionSpan("neutral"),)
     picks: list[str] = []
     for index in range(3):
         emotion = spans[min(index, len(spans) - 1)].emotion
         options = phrases.SCENARIOS.get(emotion, phrases.SCENARIOS["neutral"])
+        if rng.random() < wording.vague:
+            options = _ANYTHING
         picks.append(pick([line for line in options if line not in picks], rng))
     return " ".join(f"{number}. {sentence(line)}" for number, line in enumerate(picks, 1))
 
@@ -113,11 +124,19 @@ RULES: dict[str, Writer] = {
 """The rule-based annotator of each text field."""
 
 
-def _action_words(action: str, evidence: Evidence, rng: np.random.Generator) -> str:
+def _summarised(
+    items: list[tuple[float, float, str]], vague: tuple[str, ...], rng: np.random.Generator, wording: Wording
+) -> list[tuple[float, float, str]]:
+    """Movements less those left out, some of them told without saying which."""
+    kept = [item for item in items if len(items) < 3 or rng.random() >= wording.omitted]
+    return [(start, end, pick(vague, rng) if rng.random() < wording.vague else text) for start, end, text in kept]
+
+
+def _action_words(action: str, evidence: Evidence, rng: np.random.Generator, wording: Wording) -> str:
     options = (
         phrases.ACTIONS.get(action) or _MORE_ACTIONS.get(action) or (f"does the action {action.replace('_', ' ')}",)
     )
-    side = _side_of(action, evidence)
+    side = _side_of(action, evidence) if rng.random() >= wording.vague else ""
     if not side:
         options = tuple(option for option in options if "{side}" not in option) or _UNSIDED.get(action, (action,))
     other = {"left": "right", "right": "left"}.get(side, "")
@@ -139,7 +158,9 @@ def _side_of(action: str, evidence: Evidence) -> str:
     return "left" if strength[0] > strength[1] else "right"
 
 
-def _emotion_words(span: EmotionSpan, evidence: Evidence, rng: np.random.Generator) -> str:
+def _emotion_words(span: EmotionSpan, evidence: Evidence, rng: np.random.Generator, wording: Wording) -> str:
+    if rng.random() < wording.vague:
+        return pick(_ANY_MOOD, rng)
     intensity = span.intensity
     if intensity is None:
         peaks = sorted((unit.peak for unit in evidence.units), reverse=True)[:3]

@@ -50,8 +50,6 @@ class Action:
     """What the head does."""
     seconds: tuple[float, float] = (1.0, 2.5)
     """Shortest and longest duration."""
-    weight: float = 1.0
-    """How often it is drawn."""
     sided: bool = False
     """Whether it is made on one side."""
     while_speaking: bool = False
@@ -63,7 +61,6 @@ ACTIONS: dict[str, Action] = {
     "smile": Action(
         (Part({"mouthSmile": 0.9, "cheekSquint": 0.6, "mouthDimple": 0.25, "mouthSharpPull": 0.2}),),
         seconds=(1.2, 3.0),
-        weight=2.2,
         while_speaking=True,
     ),
     "laugh": Action(
@@ -73,24 +70,20 @@ ACTIONS: dict[str, Action] = {
         ),
         (Head("up", 0.0, 0.9, 0.45),),
         seconds=(1.2, 3.0),
-        weight=1.3,
     ),
     "frown": Action(
         (Part({"browDown": 0.95, "mouthFrown": 0.7, "eyeSquint": 0.3, "chinRaise": 0.3, "mouthShrugLower": 0.25}),),
-        weight=1.8,
         while_speaking=True,
     ),
     "gaze": Action(
         (Part({"eyeLookOutLeft": 0.9, "eyeLookInRight": 0.9, "eyeWide": 0.2}, attack=0.12),),
         seconds=(1.2, 2.8),
-        weight=1.3,
         sided=True,
         while_speaking=True,
     ),
     "glare": Action(
         (Part({"eyeWide": 0.7, "browDown": 0.7, "lipTighten": 0.5, "nostrilDilate": 0.4}, attack=0.15),),
         (Head("down", 0.0, 1.0, 0.15),),
-        weight=1.1,
         while_speaking=True,
     ),
     "wink": Action(
@@ -169,17 +162,14 @@ ACTIONS: dict[str, Action] = {
         (Head("down", 0.0, 1.0, 0.3),),
         seconds=(1.6, 3.2),
     ),
-    "close_eyes": Action((Part({"eyeBlink": 1.0}, attack=0.15),), seconds=(0.9, 2.4), weight=1.2, while_speaking=True),
+    "close_eyes": Action((Part({"eyeBlink": 1.0}, attack=0.15),), seconds=(0.9, 2.4), while_speaking=True),
     "sleep": Action(
         (Part({"eyeBlink": 1.0, "eyeLookDown": 0.4}, attack=0.3), Part({"mouthLowerDown": 0.2}, 0.3, 1.0, jaw=0.05)),
         (Head("down", 0.15, 1.0, 0.8),),
         seconds=(2.0, 3.8),
-        weight=0.7,
     ),
     "lip_bite": Action((Part({"lipBite": 0.95, "mouthRollLower": 0.5, "browInnerUp": 0.2}, jaw=0.03),)),
-    "pout": Action(
-        (Part({"mouthPucker": 0.7, "mouthShrugLower": 0.8, "chinRaise": 0.5, "browDown": 0.25}),), weight=1.1
-    ),
+    "pout": Action((Part({"mouthPucker": 0.7, "mouthShrugLower": 0.8, "chinRaise": 0.5, "browDown": 0.25}),)),
     "sniff": Action(
         (
             Part({"nostrilDilate": 0.8, "mouthUpperUp": 0.35}, rate=2.5),
@@ -210,7 +200,6 @@ ACTIONS: dict[str, Action] = {
             Part({"mouthShrugLower": 0.3, "cheekSuck": 0.2}, 0.25, 1.0, jaw=0.1, rate=2.0, jaw_side=0.04),
         ),
         seconds=(2.0, 3.8),
-        weight=0.8,
         sided=True,
     ),
     "drink": Action(
@@ -220,26 +209,23 @@ ACTIONS: dict[str, Action] = {
         ),
         (Head("up", 0.1, 0.8, 0.6),),
         seconds=(1.4, 2.8),
-        weight=0.8,
     ),
     "surprise": Action(
         (Part({"browInnerUp": 0.8, "browOuterUp": 0.9, "eyeWide": 0.8}, jaw=0.13, attack=0.15),),
         seconds=(0.8, 2.0),
-        weight=0.9,
     ),
     "smirk": Action(
         (Part({"mouthSmileLeft": 0.8, "mouthDimpleLeft": 0.6, "cheekSquintLeft": 0.4, "mouthLeft": 0.3}),),
         sided=True,
         while_speaking=True,
     ),
-    "nod": Action((), (Head("nod", 0.0, 1.0, 1.0),), (0.8, 2.2), 1.6, while_speaking=True),
-    "shake_head": Action((), (Head("shake", 0.0, 1.0, 1.0),), (0.9, 2.4), 1.6, while_speaking=True),
-    "head_wagging": Action((), (Head("wag", 0.0, 1.0, 1.0),), (1.2, 2.8), 1.2, while_speaking=True),
+    "nod": Action((), (Head("nod", 0.0, 1.0, 1.0),), (0.8, 2.2), while_speaking=True),
+    "shake_head": Action((), (Head("shake", 0.0, 1.0, 1.0),), (0.9, 2.4), while_speaking=True),
+    "head_wagging": Action((), (Head("wag", 0.0, 1.0, 1.0),), (1.2, 2.8), while_speaking=True),
     "turn": Action(
         (Part({"eyeLookOutLeft": 0.4, "eyeLookInRight": 0.4}, 0.0, 0.8),),
         (Head("turn_left", 0.0, 1.0, 1.0),),
         (1.0, 3.0),
-        2.0,
         sided=True,
         while_speaking=True,
     ),
@@ -250,12 +236,19 @@ ACTIONS: dict[str, Action] = {
         ),
         (Head("scan_left", 0.0, 1.0, 1.0),),
         (1.8, 3.6),
-        1.3,
         sided=True,
         while_speaking=True,
     ),
 }
 """Everything a text-to-motion clip can hold; talking clips draw from those that leave the mouth free."""
+_RARE = 0.07
+WEIGHTS: dict[str, float] = dict.fromkeys(ACTIONS, _RARE) | {
+    "smile": 0.5, "head_wagging": 0.42, "turn": 0.46, "frown": 0.36, "gaze": 0.39, "nod": 0.39, "shake_head": 0.36,
+    "look_around": 0.35, "glare": 0.2, "close_eyes": 0.2, "sniff": 0.15, "weep": 0.14, "laugh": 0.18, "wink": 0.24,
+    "shout": 0.12, "blow": 0.1, "sneer": 0.16, "smirk": 0.24, "surprise": 0.1, "squint": 0.1,
+}  # fmt: skip
+"""How often each is drawn: about the root of its frequency in CelebV-HQ, so that rare ones can be learnt too, one-sided
+ones somewhat more."""
 ACCENTS: dict[str, dict[str, float]] = {
     "brow_raise": {"browInnerUp": 0.6, "browOuterUp": 0.8},
     "brow_raise_left": {"browInnerUpLeft": 0.5, "browOuterUpLeft": 0.95},

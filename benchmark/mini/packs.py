@@ -22,7 +22,7 @@ from benchmark.mini.files import SAMPLES_PER_FRAME, Content, to_pcm
 from benchmark.protocol import PARAMETERS, SAMPLE_RATE, TEXT_FIELDS
 from benchmark.storage import atomic_path
 
-_OPUS_LEVEL = 0.95
+_OPUS_LEVEL = 0.90
 """libsndfile's compression level: about 18 kbit/s, 9.5 KB a clip, 16.6 dB signal to noise."""
 _FILTERS: list[dict[str, Any]] = [
     {"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "lc": 4, "lp": 0, "pb": 0}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmark.mini.actions import ACCENTS, ACTIONS, MOUTH_ACCENTS
+from benchmark.mini.actions import WEIGHTS as ACTION_WEIGHTS
 from benchmark.mini.emotions import EMOTIONS, WEIGHTS
 from benchmark.mini.gestures import GESTURES
 from benchmark.protocol import FPS, MAX_FRAMES
@@ -100,9 +101,7 @@ def text_plan(rng: np.random.Generator, tempo: float = 1.0) -> Plan:
     return _with_extras(plan, rng, tempo, accents=int(rng.integers(0, 3)), gesture_chance=0.5)
 
 
-def speech_plan(
-    frames: int, style: str, moods: tuple[Mood, ...], rng: np.random.Generator, tempo: float = 1.0
-) -> Plan:
+def speech_plan(frames: int, style: str, moods: tuple[Mood, ...], rng: np.random.Generator, tempo: float = 1.0) -> Plan:
     """A clip with speech: up to three actions that leave the mouth free, accents, and head gestures.
 
     Args:
@@ -134,7 +133,7 @@ def _expression_plan(rng: np.random.Generator) -> Plan:
 
 
 def _draw_names(names: tuple[str, ...], count: int, rng: np.random.Generator) -> list[str]:
-    weights = np.array([ACTIONS[name].weight for name in names])
+    weights = np.array([ACTION_WEIGHTS[name] for name in names])
     return [names[int(i)] for i in rng.choice(len(names), count, replace=False, p=weights / weights.sum())]
 
 
