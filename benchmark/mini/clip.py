@@ -23,9 +23,9 @@ from benchmark.mini.speech import Speech, sing, speak
 from benchmark.mini.tracker import observe
 from benchmark.protocol import FPS, MAX_FRAMES, SAMPLE_RATE, Texts
 
-CONSTRUCTION = Config(wording=Wording(omitted=0.2, vague=0.1))
+CONSTRUCTION = Config(wording=Wording(omitted=0.1, vague=0.04))
 """Settings of the pipeline: texts leave out and blur more than by default, so that they do not tell all of a motion."""
-_SHORTEST = 40
+_SHORTEST, _TYPICAL_FRAMES = 40, 120
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
 _STYLE_WEIGHTS = (0.72, 0.16, 0.12)
 
@@ -78,7 +78,7 @@ def take(clip: Clip) -> Take:
         styles = SPEECH_STYLES[:2] if "text2motion" in clip.tracks else SPEECH_STYLES
         weights = np.array(_STYLE_WEIGHTS[: len(styles)])
         style = styles[int(planning.choice(len(styles), p=weights / weights.sum()))]
-        moods = draw_moods(MAX_FRAMES // 2, planning)
+        moods = draw_moods(_TYPICAL_FRAMES, planning)
         speech, frames = _framed(_utterance(style, moods[0], who, planning), planning)
         plan = speech_plan(frames, style, _fitted(moods, frames), planning, who.tempo)
     else:
@@ -88,8 +88,8 @@ def take(clip: Clip) -> Take:
 
 
 def _fitted(moods: tuple[Mood, ...], frames: int) -> tuple[Mood, ...]:
-    """Moods drawn for half the longest clip, stretched to the true length."""
-    scale = frames / (MAX_FRAMES // 2)
+    """Moods drawn for a clip of typical length, stretched to the true one."""
+    scale = frames / _TYPICAL_FRAMES
     return tuple(Mood(m.emotion, m.intensity, m.start * scale, m.end * scale, m.mirrored) for m in moods)
 
 

@@ -52,7 +52,7 @@ class Plan:
     frames: int
     """Length T."""
     moods: tuple[Mood, ...]
-    """One or two emotions, in order."""
+    """One to three emotions, in order."""
     actions: tuple[Event, ...]
     """Actions, in order."""
     accents: tuple[Event, ...] = ()
@@ -66,10 +66,11 @@ class Plan:
 
 
 def draw_moods(frames: int, rng: np.random.Generator) -> tuple[Mood, ...]:
-    """One emotion, or in a fifth of the longer clips two, one after the other."""
-    count = 2 if frames >= 70 and rng.random() < 0.2 else 1
+    """One emotion, or in half of the longer clips two or three, one after the other."""
+    count = 1 if frames < 70 or rng.random() < 0.5 else 3 if frames >= 120 and rng.random() < 0.3 else 2
     names = rng.choice(len(EMOTIONS), count, replace=False, p=np.array(WEIGHTS))
-    edges = [-40.0, *([frames * rng.uniform(0.35, 0.65)] if count == 2 else []), frames + 40.0]
+    changes = (np.arange(1, count) + rng.uniform(-0.3, 0.3, count - 1)) / count
+    edges = [-40.0, *(frames * changes).tolist(), frames + 40.0]
     return tuple(
         Mood(EMOTIONS[int(name)], float(rng.uniform(0.3, 1.0)), edges[i], edges[i + 1], bool(rng.random() < 0.5))
         for i, name in enumerate(names)

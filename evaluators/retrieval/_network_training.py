@@ -20,14 +20,20 @@ from benchmark.storage import content_hash
 from evaluators.metrics.distances import euclidean
 from evaluators.metrics.r_precision import GALLERY, expected_r_precision
 from evaluators.retrieval._batches import embed_all, padded
-from evaluators.retrieval.data import Clips, Pair, altered, audio_pairs, batches, text_pairs
+from evaluators.retrieval.data import Clips, Pair, altered, audio_pairs, batches, shows, text_pairs
 from evaluators.retrieval.evaluator import Statistics
+from evaluators.retrieval.layout import PLACE
 from evaluators.retrieval.losses import false_negatives, four_kl_terms, info_nce, reconstruction
 from evaluators.retrieval.networks import RetrievalNetwork, Sizes
 from evaluators.retrieval.presets import Preset
+from evaluators.retrieval.synchrony import SynchronyNetwork, SynchronySizes, synchrony_loss
+from evaluators.retrieval.timeline import TimelineNetwork, TimelineSizes
 from evaluators.retrieval.training_state import TrainingState
 
 Kind = Literal["text", "audio"]
+ClipNetwork = RetrievalNetwork | TimelineNetwork
+Network = ClipNetwork | SynchronyNetwork
+Latents = tuple[Tensor, ...]
 _WARM_UP = 20
 """One step in so many raises the learning rate."""
 _GROUPS = 4
@@ -62,20 +68,40 @@ class NetworkRun:
 
     def new_state(self) -> TrainingState:
         """The untrained network and its optimiser."""
-        preset = self.preset
-        sizes = Sizes(
-            motion_features=self.statistics.n_face * 3 if self.basis is None else self.basis.shape[1],
-            condition_features=self.train.conditions[0][0].shape[1],
-            head_pose=preset.head_pose if self.kind == "text" else 0,
-            latent=preset.latent,
-            feed_forward=preset.feed_forward,
-            layers=preset.layers,
-            heads=preset.heads,
-            dropout=preset.dropout,
-        )
         with self._seeded(0):
-            network = RetrievalNetwork(sizes).to(self.device)
-        return TrainingState(network, torch.optim.AdamW(network.parameters(), lr=preset.learning_rate, fused=True))
+            network = self._new_network().to(self.device)
+        return TrainingState(network, torch.optim.AdamW(network.parameters(), lr=self.highest_rate, fused=True))
+
+    @property
+    def frame_by_frame(self) -> bool:
+        """Whether this is the audio network that judges synchrony."""
+        return self.kind == "audio" and self.preset.synchrony is not None
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return self.preset.synchrony.steps if self.frame_by_frame and self.preset.synchrony else self.preset.steps
+
+    @property
+    def highest_rate(self) -> float:
+        """The largest learning rate."""
+        own = self.preset.synchrony
+        return own.learning_rate if self.frame_by_frame and own else self.preset.learning_rate
+
+    def _new_network(self) -> Network:
+        preset, text = self.preset, self.kind == "text"
+        motion = self.statistics.n_face * 3 if self.basis is None else self.basis.shape[1]
+        condition = self.train.conditions[0][0].shape[1]
+        if not text and (own := preset.synchrony) is not None:
+            return SynchronyNetwork(SynchronySizes(motion, condition, own.width, own.layers, own.code))
+        common = (preset.latent, preset.feed_forward, preset.layers, preset.heads)
+        if text and (line := preset.timeline) is not None:
+            strides = line.motion_stride, line.condition_stride
+            parts = TimelineSizes(motion, condition, preset.head_pose, *common, line.parts, *strides, line.phases)
+            return TimelineNetwork(parts)
+        return RetrievalNetwork(
+            Sizes(motion, condition, preset.head_pose if text else 0, *common, dropout=preset.dropout)
+        )
 
     @contextmanager
     def _seeded(self, step: int) -> Iterator[None]:
@@ -91,58 +117,91 @@ class NetworkRun:
         make = text_pairs if self.kind == "text" else audio_pairs
         pairs = make(self.train, self.preset, items, rng)
         for group in state.optimiser.param_groups:
-            group["lr"] = learning_rate(self.preset, state.step)
+            group["lr"] = self.rate(state.step)
         with self._seeded(state.step + 1):
             state.network.train()
-            loss = self._loss(state.network, pairs, rng)
+            if isinstance(state.network, SynchronyNetwork):
+                loss = self._synchrony_loss(state.network, pairs, rng)
+            else:
+                loss = self._loss(state.network, pairs, rng)
             state.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             state.optimiser.step()
         state.step += 1
         return float(loss.detach())
 
-    def _loss(self, network: RetrievalNetwork, pairs: list[Pair], rng: np.random.Generator) -> Tensor:
+    def rate(self, step: int) -> float:
+        """Learning rate of a step, from 0."""
+        if not self.preset.decay:
+            return self.highest_rate
+        left = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        return self.highest_rate * min(1.0, (step + 1) * _WARM_UP / self.steps) * left
+
+    def _synchrony_loss(self, network: SynchronyNetwork, pairs: list[Pair], rng: np.random.Generator) -> Tensor:
+        own = self.preset.synchrony
+        assert own is not None
+        channels = [
+            (
+                np.asarray(pair.motion, np.float32),
+                self.statistics.condition(np.asarray(pair.condition, dtype=np.float32)),
+            )
+            for pair in pairs
+        ]
+        (motion, audio), mask = padded(channels, self.device)
+        shifts = rng.choice(own.shifts, min(own.drawn, len(own.shifts)), replace=False).tolist()
+        return synchrony_loss(network, motion, audio, mask, shifts, own.temperature, own.pull)
+
+    def _loss(self, network: ClipNetwork, pairs: list[Pair], rng: np.random.Generator) -> Tensor:
         preset = self.preset
-        width = network.sizes.head_pose
-        (features, pose), frames = self._motions([(neck, motion) for neck, motion, _ in pairs], width)
-        conditions = [self.statistics.condition(condition.astype(np.float32)) for _, _, condition in pairs]
-        text = self._encoded_conditions(network, conditions)
-        motion = network.motion_encoder(features, frames, pose)
-        latents = _sampled(text), _sampled(motion)
-        compared = latents if preset.sampled else (text[0], motion[0])
+        (features, pose), frames = self._motions(network, [(pair.neck, pair.motion) for pair in pairs])
+        conditions = [self.statistics.condition(np.asarray(pair.condition, dtype=np.float32)) for pair in pairs]
         ignored = None
         if self.kind == "text":
-            sentences = torch.from_numpy(np.stack([tokens.mean(0) for tokens in conditions])).to(self.device)
+            own = conditions[0].shape[1] - (PLACE if preset.layout == "placed" else 0)
+            sentences = torch.from_numpy(np.stack([tokens[:, :own].mean(0) for tokens in conditions])).to(self.device)
             ignored = false_negatives(sentences, preset.false_negative)
-        contrastive = info_nce(
-            compared[0],
-            compared[1],
-            preset.temperature,
-            ignored=ignored,
-            similarity=preset.similarity,
-            more_motions=self._altered(network, pairs, rng),
-        )
-        small = four_kl_terms(text, motion) + torch.nn.functional.smooth_l1_loss(*latents)
-        loss = preset.contrastive * contrastive + _SMALL * small
-        return loss + self._reconstruction(network, latents, (features, pose), frames)
+        changed, unchanged = self._altered(network, pairs, rng)
 
-    def _encoded_conditions(self, network: RetrievalNetwork, conditions: list[FloatArray]) -> tuple[Tensor, Tensor]:
-        """Means and log-variances in the order given, encoded in groups of about equal length to pad less."""
+        def contrast(text: Tensor, motion: Tensor) -> Tensor:
+            return preset.contrastive * info_nce(
+                text,
+                motion,
+                preset.temperature,
+                ignored=ignored,
+                similarity=preset.similarity,
+                more_motions=changed,
+                more_ignored=unchanged,
+                more_weight=preset.altered_weight,
+            )
+
+        if isinstance(network, TimelineNetwork):
+            (text,) = self._in_groups(conditions, lambda tokens, mask: (network.embed_condition(tokens, mask),))
+            return contrast(text, network.embed_motion(features, frames, pose))
+        mean, log_variance = self._in_groups(conditions, network.text_encoder)
+        text_latent = mean, log_variance
+        motion_latent = network.motion_encoder(features, frames, pose)
+        sampled = _sampled(text_latent), _sampled(motion_latent)
+        compared = sampled if preset.sampled else (text_latent[0], motion_latent[0])
+        small = four_kl_terms(text_latent, motion_latent) + torch.nn.functional.smooth_l1_loss(*sampled)
+        return contrast(*compared) + _SMALL * small + self._reconstruction(network, sampled, (features, pose), frames)
+
+    def _in_groups(self, conditions: list[FloatArray], encode: Callable[[Tensor, Tensor], Latents]) -> Latents:
+        """What is encoded, in the order given; in groups of about equal length to pad less."""
         order = sorted(range(len(conditions)), key=lambda item: len(conditions[item]))
         size = -(-len(order) // _GROUPS)
         encoded = []
         for start in range(0, len(order), size):
             group = [(conditions[item],) for item in order[start : start + size]]
             (tokens,), mask = padded(group, self.device)
-            encoded.append(network.text_encoder(tokens, mask))
+            encoded.append(encode(tokens, mask))
         back = torch.tensor(np.argsort(order), device=self.device)
-        mean, log_variance = (torch.cat(parts)[back] for parts in zip(*encoded, strict=True))
-        return mean, log_variance
+        return tuple(torch.cat(parts)[back] for parts in zip(*encoded, strict=True))
 
     def _motions(
-        self, motions: Sequence[tuple[np.ndarray, np.ndarray]], width: int
+        self, network: ClipNetwork, motions: Sequence[tuple[np.ndarray, np.ndarray]]
     ) -> tuple[tuple[Tensor, Tensor | None], Tensor]:
         """Padded motion features, head pose where the network takes it, and the mask."""
+        width = network.sizes.head_pose
         if not width:
             (features,), mask = padded([(motion,) for _, motion in motions], self.device)
             return (features, None), mask
@@ -150,19 +209,23 @@ class NetworkRun:
         (features, pose), mask = padded(channels, self.device)
         return (features, pose), mask
 
-    def _altered(self, network: RetrievalNetwork, pairs: list[Pair], rng: np.random.Generator) -> Tensor | None:
-        """Latents of altered versions of some of the batch's motions."""
-        if self.kind == "audio" or not self.preset.alterations:
-            return None
-        share = max(1, len(pairs) // 8)
+    def _altered(
+        self, network: ClipNetwork, pairs: list[Pair], rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor] | tuple[None, None]:
+        """Latents of one altered version of each motion, and (B, B) true where it still fits its own texts."""
+        kinds = self.preset.alterations
+        if self.kind == "audio" or not kinds:
+            return None, None
+        chosen = [kinds[place] for place in rng.integers(len(kinds), size=len(pairs))]
+        others = rng.integers(len(self.train), size=len(pairs))
         changed = [
-            altered(pairs[item][0], pairs[item][1], kind)
-            for kind in self.preset.alterations
-            for item in rng.choice(len(pairs), share, replace=False)
+            altered(self.train, pair, kind, self.train.necks[other])
+            for pair, kind, other in zip(pairs, chosen, others, strict=True)
         ]
-        (features, pose), mask = self._motions(changed, network.sizes.head_pose)
-        latent: Tensor = network.motion_encoder(features, mask, pose)[0]
-        return latent
+        (features, pose), mask = self._motions(network, changed)
+        latent = network.embed_motion(features, mask, pose)
+        fits = [not shows(pair.told, kind) for pair, kind in zip(pairs, chosen, strict=True)]
+        return latent, torch.diag(torch.tensor(fits, device=latent.device))
 
     def _reconstruction(
         self,
@@ -182,54 +245,51 @@ class NetworkRun:
                 total = total + reconstruction(pose, target[1][:n], mask[:n])
         return total
 
-    def score(self, network: RetrievalNetwork) -> float:
+    def score(self, network: Network) -> float:
         """R-precision at 1 on validation: exact over galleries of 32, or of all clips when there are fewer."""
         network.eval()
-        width, clips, dim = network.sizes.head_pose, self.val, network.sizes.latent
+        width = 0 if isinstance(network, SynchronyNetwork) else network.sizes.head_pose
+        clips = self.val
 
         def encode_condition(inputs: list[Tensor], mask: Tensor) -> Tensor:
-            mean: Tensor = network.text_encoder(inputs[0], mask)[0]
-            return mean
+            return network.embed_condition(inputs[0], mask)
 
         def encode_motion(inputs: list[Tensor], mask: Tensor) -> Tensor:
-            mean: Tensor = network.motion_encoder(inputs[0], mask, inputs[1] if width else None)[0]
-            return mean
+            return network.embed_motion(inputs[0], mask, inputs[1] if width else None)
 
         texts = ((self.statistics.condition(np.concatenate(fields)),) for fields in clips.conditions)
         motions = (
             (clips.motion(i).astype(np.float32), self.statistics.pose(clips.necks[i], width or 3))
             for i in range(len(clips))
         )
-        queries = embed_all(texts, encode_condition, self.device, dim)
-        items = embed_all(motions, encode_motion, self.device, dim)
+        queries = embed_all(texts, encode_condition, self.device, network.dim)
+        items = embed_all(motions, encode_motion, self.device, network.dim)
         if self.kind == "audio":
             queries, items = items, queries
         distances = euclidean(queries, items)
         return float(expected_r_precision(distances, 1, min(GALLERY, len(distances))).mean())
 
 
-def unfolded(network: RetrievalNetwork, basis: FloatArray) -> RetrievalNetwork:
+def unfolded(network: Network, basis: FloatArray) -> Network:
     """The encoders that read normalised vertices themselves, of a network trained on their coordinates in a basis."""
-    whole = RetrievalNetwork(replace(network.sizes, motion_features=len(basis)))
     own = network.motion_encoder.projection.weight.detach().cpu()
     state = {key: value for key, value in network.state_dict().items() if not key.startswith("motion_decoder.")}
     state["motion_encoder.projection.weight"] = own @ torch.from_numpy(basis).T
-    whole.load_state_dict(state, strict=False)
-    del whole.motion_decoder  # it decodes to coordinates, and scoring has no use for it
+    whole: Network
+    if isinstance(network, RetrievalNetwork):
+        whole = RetrievalNetwork(replace(network.sizes, motion_features=len(basis)))
+        del whole.motion_decoder  # it decodes to coordinates, and scoring has no use for it
+    elif isinstance(network, TimelineNetwork):
+        whole = TimelineNetwork(replace(network.sizes, motion_features=len(basis)))
+    else:
+        whole = SynchronyNetwork(replace(network.sizes, motion_features=len(basis)))
+    whole.load_state_dict(state)
     return whole.eval()
 
 
 def _sampled(latent: tuple[Tensor, Tensor]) -> Tensor:
     mean, log_variance = latent
     return mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
-
-
-def learning_rate(preset: Preset, step: int) -> float:
-    """Learning rate of a step, from 0."""
-    if not preset.decay:
-        return preset.learning_rate
-    left = 0.5 * (1 + math.cos(math.pi * min(1.0, step / preset.steps)))
-    return preset.learning_rate * min(1.0, (step + 1) * _WARM_UP / preset.steps) * left
 
 
 def train_network(
@@ -255,12 +315,12 @@ def train_network(
     order = batches([run.train.frames(i) for i in range(len(run.train))], run.preset.batch, run.seed, state.step)
     first, losses = state.step, []
     with _interruption() as interrupted:
-        while state.step < run.preset.steps:
+        while state.step < run.steps:
             losses.append(run.train_step(state, next(order)))
             elapsed = time.monotonic() - start
             state.seconds = before + elapsed
             out_of_time = minutes is not None and elapsed > 60 * minutes
-            last = out_of_time or state.step == run.preset.steps
+            last = out_of_time or state.step == run.steps
             if state.step % run.preset.validate_every == 0 or last:
                 _validate(run, state)
             if state.step % run.preset.checkpoint_every == 0 or last or interrupted():
@@ -269,7 +329,7 @@ def train_network(
                 raise KeyboardInterrupt
             if elapsed - told > 10 or last:
                 told = elapsed
-                left = (run.preset.steps - state.step) * elapsed / (state.step - first)
+                left = (run.steps - state.step) * elapsed / (state.step - first)
                 if minutes is not None:
                     left = min(left, 60 * minutes - elapsed)
                 progress(_line(run, state, float(np.mean(losses[-50:])), max(0.0, left)))
@@ -288,7 +348,7 @@ def _validate(run: NetworkRun, state: TrainingState) -> None:
 def _line(run: NetworkRun, state: TrainingState, loss: float, left: float) -> str:
     best = f"R@1 on validation {state.best_score:.3f} at step {state.best_step}" if state.best else "not validated yet"
     return (
-        f"{run.kind} network: step {state.step} of {run.preset.steps}, loss {loss:.3f}, {best}, "
+        f"{run.kind} network: step {state.step} of {run.steps}, loss {loss:.3f}, {best}, "
         f"about {left / 60:.0f} min {left % 60:02.0f} s left"
     )
 

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import InputError, Problem
+from evaluators.retrieval.layout import TextLayout
 
 CARD = "card.json"
 Kind = Literal["text", "audio"]
@@ -104,7 +105,7 @@ class NetworkCard(_Record):
     """Frozen encoder of the condition: a name such as ``minilm`` or ``logmel``, or a folder."""
     encoder_sha256: str
     text_fields: tuple[str, ...] = ()
-    layout: Literal["joined", "fields"] = "fields"
+    layout: TextLayout = "fields"
     window: int | None = None
     similarity: Literal["cosine", "euclidean"]
     """What the contrastive loss compared latents by."""

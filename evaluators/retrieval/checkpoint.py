@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,10 +18,19 @@ from torch import Tensor
 from benchmark.errors import InputError, Problem
 from benchmark.storage import atomic_path
 from evaluators.retrieval.networks import RetrievalNetwork, Sizes
+from evaluators.retrieval.synchrony import SynchronyNetwork, SynchronySizes
+from evaluators.retrieval.timeline import TimelineNetwork, TimelineSizes
 
 RELEASED_HEADS = 4
 """Attention heads of the released networks: the one size their tensors do not tell."""
 _SHOWN = 8
+_SIZES: dict[str, type[Sizes] | type[TimelineSizes] | type[SynchronySizes]] = {
+    "RetrievalNetwork": Sizes,
+    "TimelineNetwork": TimelineSizes,
+    "SynchronyNetwork": SynchronySizes,
+}
+Network = RetrievalNetwork | TimelineNetwork | SynchronyNetwork
+N = TypeVar("N", RetrievalNetwork, TimelineNetwork, SynchronyNetwork)
 
 
 def read_released(path: Path) -> dict[str, Tensor]:
@@ -74,19 +83,18 @@ def infer_sizes(state: Mapping[str, Tensor], where: str, heads: int = RELEASED_H
     )
 
 
-def build(state: Mapping[str, Tensor], sizes: Sizes, where: str, *, decoder: bool = True) -> RetrievalNetwork:
-    """The network of a state dictionary, in evaluation mode.
+def build(state: Mapping[str, Tensor], network: N, where: str, *, decoder: bool = True) -> N:
+    """A network with the weights of a state dictionary, in evaluation mode.
 
     Args:
-        state: Tensors by the released names.
-        sizes: Sizes of the network.
+        state: Tensors by their names in the network.
+        network: A new one.
         where: File named in errors.
         decoder: Whether the decoder must be there; without it the network can embed but not decode.
 
     Raises:
         InputError: Tensors that are missing, unknown or of another shape, all of them listed.
     """
-    network = RetrievalNetwork(sizes)
     expected = {key: value.shape for key, value in network.state_dict().items()}
     required = {key for key in expected if decoder or not key.startswith("motion_decoder.")}
     problems = []
@@ -118,10 +126,10 @@ def load_released(path: Path) -> RetrievalNetwork:
         InputError: See `read_released`, `infer_sizes` and `build`.
     """
     state = read_released(path)
-    return build(state, infer_sizes(state, str(path)), str(path))
+    return build(state, RetrievalNetwork(infer_sizes(state, str(path))), str(path))
 
 
-def save_network(path: Path, network: RetrievalNetwork, arrays: Mapping[str, NDArray[Any]], *, half: bool) -> None:
+def save_network(path: Path, network: Network, arrays: Mapping[str, NDArray[Any]], *, half: bool) -> None:
     """Writes encoders (not the decoder) and normalisation statistics as safetensors, sizes in the metadata.
 
     Args:
@@ -141,10 +149,12 @@ def save_network(path: Path, network: RetrievalNetwork, arrays: Mapping[str, NDA
         f"statistics.{key}": torch.from_numpy(np.array(value, dtype=np.float32)) for key, value in arrays.items()
     }
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"sizes": json.dumps(asdict(network.sizes))})
+        save_file(
+            tensors, temporary, metadata={"sizes": json.dumps(asdict(network.sizes)), "kind": type(network).__name__}
+        )
 
 
-def load_network(path: Path) -> tuple[RetrievalNetwork, dict[str, NDArray[np.float32]]]:
+def load_network(path: Path) -> tuple[Network, dict[str, NDArray[np.float32]]]:
     """Encoders and normalisation statistics from a file of `save_network`.
 
     Raises:
@@ -159,7 +169,7 @@ def load_network(path: Path) -> tuple[RetrievalNetwork, dict[str, NDArray[np.flo
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, str] = file.metadata() or {}
             tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        sizes = Sizes(**json.loads(metadata["sizes"]))
+        sizes = _SIZES[metadata["kind"]](**json.loads(metadata["sizes"]))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(Problem("not readable", str(path), expected, str(error))) from error
     state = {key.removeprefix("network."): value for key, value in tensors.items() if key.startswith("network.")}
@@ -168,6 +178,10 @@ def load_network(path: Path) -> tuple[RetrievalNetwork, dict[str, NDArray[np.flo
         for key, value in tensors.items()
         if key.startswith("statistics.")
     }
-    network = build(state, sizes, str(path), decoder=False)
+    if isinstance(sizes, SynchronySizes):
+        return build(state, SynchronyNetwork(sizes), str(path)), statistics
+    if isinstance(sizes, TimelineSizes):
+        return build(state, TimelineNetwork(sizes), str(path)), statistics
+    network = build(state, RetrievalNetwork(sizes), str(path), decoder=False)
     del network.motion_decoder  # it was not stored, so what is there is random
     return network, statistics

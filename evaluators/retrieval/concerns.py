@@ -18,6 +18,11 @@ _ORDER = re.compile(
 _SIDE = re.compile(
     r"(?<!all )\b(?:left(?! out| behind| alone| over)|right(?! away| now| after| before))\b", re.IGNORECASE
 )
+_HEAD = re.compile(r"\b(?:nods?|shakes? the head|wags?|rocks? the head|turns?|looks? around)\b", re.IGNORECASE)
+_MOVES = re.compile(
+    r"\b(?:nods?|shakes?|wags?|rocks?|turns?|rotates?|tilts?|leans?|lowered|raised|goes|moves up|swings?|scans?)\b",
+    re.IGNORECASE,
+)
 _EMOTIONS = {
     "neutral": r"neutral|calm|composed|expressionless",
     "happy": r"happ|content(?:ed)?\b|pleased|cheer|delight|overjoyed|joy",
@@ -52,6 +57,17 @@ def tells_an_order(texts: Texts) -> bool:
     False
     """
     return any(len(_told(text)) > 1 for text in (texts.detail_expression, texts.detail_head_pose))
+
+
+def tells_of_the_head(texts: Texts) -> bool:
+    """Whether the action or the head text tells of a head that moves.
+
+    >>> tells_of_the_head(Texts("She nods.", "", "", "", ""))
+    True
+    >>> tells_of_the_head(Texts("She smiles.", "", "", "The head stays almost still.", ""))
+    False
+    """
+    return bool(_HEAD.search(texts.action) or _MOVES.search(texts.detail_head_pose))
 
 
 def _told(text: str) -> list[str]:

@@ -1,15 +1,31 @@
 """Clips in the form retrieval networks are trained on, and the batches drawn from them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.protocol import FloatArray
+from evaluators.retrieval.mirror import mirrored_neck
 from evaluators.retrieval.presets import Alteration, Preset
 
 Half = NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What some of a clip's texts tell, so that a motion altered in just that is no longer theirs."""
+
+    side: bool = False
+    """Left or right."""
+    order: bool = False
+    """At least two things in order of time."""
+    head: bool = False
+    """How the head moves."""
+
+    def __or__(self, other: "Told") -> "Told":
+        return Told(self.side or other.side, self.order or other.order, self.head or other.head)
 
 
 @dataclass(frozen=True)
@@ -23,6 +39,10 @@ class Clips:
     """(T, 3) radians."""
     conditions: list[list[Half]]
     """Frozen features: (L, d) a text field, or one (T, d) of the speech."""
+    mirrored: Callable[[int], Half] | None = None
+    """Motion features of the face mirrored, where training asks for them."""
+    told: list[tuple[Told, ...]] = field(default_factory=list)
+    """What each text field tells; empty for speech."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -32,17 +52,54 @@ class Clips:
         return len(self.necks[index])
 
 
-def altered(neck: FloatArray, motion: Half, kind: Alteration) -> tuple[FloatArray, Half]:
-    """A motion changed in one way: neck (T, 3) and motion features (T, D)."""
+@dataclass(frozen=True)
+class Pair:
+    """A motion and what belongs to it."""
+
+    item: int
+    """Index of the clip."""
+    neck: FloatArray
+    """(T, 3) radians."""
+    motion: Half
+    """(T, D) motion features."""
+    condition: Half
+    """(L, d) frozen features."""
+    told: Told = field(default_factory=Told)
+    """What the texts of the condition tell."""
+
+
+def altered(clips: Clips, pair: Pair, kind: Alteration, other: FloatArray) -> tuple[FloatArray, Half]:
+    """A motion changed in one way: neck (T, 3) and motion features (T, D).
+
+    Args:
+        clips: Where the pair is from.
+        pair: A whole clip.
+        kind: How.
+        other: (S, 3) neck of another clip, for ``neck_exchanged``.
+    """
+    neck, motion = pair.neck, pair.motion
+    if kind in ("mirrored", "face_mirrored") and clips.mirrored is not None:
+        motion = clips.mirrored(pair.item)
+    if kind in ("time_reversed", "face_reversed"):
+        motion = motion[::-1].copy()
+    if kind in ("time_reversed", "neck_reversed"):
+        neck = neck[::-1].copy()
+    if kind in ("mirrored", "neck_mirrored"):
+        neck = mirrored_neck(neck)
     if kind == "neck_zeroed":
-        return np.zeros_like(neck), motion
-    if kind == "neck_mirrored":  # pitch stays, yaw and roll change sides
-        return neck * np.array([1, -1, -1], dtype=neck.dtype), motion
-    return neck[::-1].copy(), motion[::-1].copy()
+        neck = np.zeros_like(neck)
+    if kind == "neck_exchanged":
+        neck = other[np.minimum(np.arange(len(neck)), len(other) - 1)]
+    return neck, motion
 
 
-Pair = tuple[FloatArray, Half, Half]
-"""Neck (T, 3), motion features (T, D), condition (L, d)."""
+def shows(told: Told, kind: Alteration) -> bool:
+    """Whether texts that tell so much no longer fit a motion altered like this."""
+    if "neck" in kind and not told.head:
+        return False
+    if "mirrored" in kind:
+        return told.side
+    return told.order if "reversed" in kind else told.head
 
 
 def text_pairs(clips: Clips, preset: Preset, items: Sequence[int], rng: np.random.Generator) -> list[Pair]:
@@ -53,31 +110,22 @@ def text_pairs(clips: Clips, preset: Preset, items: Sequence[int], rng: np.rando
         kept = rng.random(len(fields)) >= preset.field_dropout
         kept[rng.integers(len(fields))] = True
         text = np.concatenate([field for field, keep in zip(fields, kept, strict=True) if keep])
-        pairs.append((clips.necks[item], clips.motion(item), text))
+        told = Told()
+        for part, keep in zip(clips.told[item], kept, strict=True) if clips.told else ():
+            told = told | part if keep else told
+        pairs.append(Pair(item, clips.necks[item], clips.motion(item), text, told))
     return pairs
 
 
 def audio_pairs(clips: Clips, preset: Preset, items: Sequence[int], rng: np.random.Generator) -> list[Pair]:
-    """Random crops shared by speech and motion, of one length where clips allow; the last repeat the first clips.
-
-    A repeated crop lies at least 4 and at most 20 frames from the first one of its clip and is as long.
-    """
-    twice = round(preset.shifted * len(items))
+    """Random crops shared by speech and motion, of one length where clips allow."""
     wanted = int(rng.integers(preset.crop[0], preset.crop[1] + 1))
-    crops: list[tuple[int, int, int]] = []
-    for item in items[: len(items) - twice]:
-        length = max(1, min(wanted, clips.frames(item) - (4 if len(crops) < twice else 0)))
-        crops.append((item, int(rng.integers(clips.frames(item) - length + 1)), length))
-    for item, start, length in crops[:twice]:
-        starts = np.arange(clips.frames(item) - length + 1)
-        away = np.abs(starts - start)
-        allowed = starts[(away >= 4) & (away <= 20)]
-        if len(allowed):
-            crops.append((item, int(rng.choice(allowed)), length))
     pairs = []
-    for item, start, length in crops:
+    for item in items:
+        length = min(wanted, clips.frames(item))
+        start = int(rng.integers(clips.frames(item) - length + 1))
         part = slice(start, start + length)
-        pairs.append((clips.necks[item][part], clips.motion(item)[part], clips.conditions[item][0][part]))
+        pairs.append(Pair(item, clips.necks[item][part], clips.motion(item)[part], clips.conditions[item][0][part]))
     return pairs
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,18 +11,17 @@ from benchmark.features import AudioEncoder, TextEncoder
 from benchmark.head import HeadModel
 from benchmark.protocol import TEXT_FIELDS, FloatArray, Texts
 from evaluators.retrieval._batches import embed_all
+from evaluators.retrieval.layout import TextLayout, placed
 
 if TYPE_CHECKING:
     import torch
 
     from evaluators.retrieval.networks import RetrievalNetwork
     from evaluators.retrieval.synchrony import SynchronyNetwork
+    from evaluators.retrieval.timeline import TimelineNetwork
 
 RELEASED_FRAMES = 75
 """Frames that the released script shows the audio network: the first three seconds, whatever the clip's length."""
-
-TextLayout = Literal["joined", "fields"]
-"""Whether the text fields are encoded as one text, as released, or each by itself and their tokens put in a row."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +85,21 @@ def condition_of_texts(
         return encoder.tokens([text.joined(fields) for text in texts])
     flat = [getattr(text, name).strip() for text in texts for name in fields]
     tokens = encoder.tokens(flat)
+    if layout == "placed":
+        tokens = [placed(part, fields[number % len(fields)]) for number, part in enumerate(tokens)]
     rows = [tokens[start : start + len(fields)] for start in range(0, len(flat), len(fields))]
     return [np.concatenate(row) for row in rows]
 
 
 @dataclass(frozen=True)
 class TextMotionEvaluator:
-    """Texts and motions in one space. Embeddings are means of latents, not scaled to any length."""
+    """Texts and motions in one space: means of latents as released, or parts of one length (see `timeline`)."""
 
     id: str
     """Name in results."""
     sha256: str
     """Hash of everything an embedding depends on: weights, statistics, text encoder, fields."""
-    network: "RetrievalNetwork" = field(repr=False)
+    network: "RetrievalNetwork | TimelineNetwork" = field(repr=False)
     encoder: TextEncoder = field(repr=False)
     statistics: Statistics = field(repr=False)
     text_fields: tuple[str, ...] = TEXT_FIELDS

@@ -68,12 +68,16 @@ def _checked(folder: Path, network: NetworkCard, encoder_sha256: str) -> Path:
 
 def _text(folder: Path, name: str, card: EvaluatorCard, device: str) -> TextMotionEvaluator:
     from evaluators.retrieval.checkpoint import load_network
+    from evaluators.retrieval.synchrony import SynchronyNetwork
 
     if "text" not in card.networks:
         raise InputError(Problem("no text network", str(folder / CARD), "networks.text"))
     own = card.networks["text"]
     encoder = text_encoder(own.encoder, device)
-    network, statistics = load_network(_checked(folder, own, encoder.sha256))
+    path = _checked(folder, own, encoder.sha256)
+    network, statistics = load_network(path)
+    if isinstance(network, SynchronyNetwork):
+        raise InputError(Problem("an audio network where the text network belongs", str(path)))
     return TextMotionEvaluator(
         id=f"{name}#text",
         sha256=content_hash(own.sha256, encoder.sha256, own.text_fields, own.layout),
@@ -88,12 +92,16 @@ def _text(folder: Path, name: str, card: EvaluatorCard, device: str) -> TextMoti
 
 def _audio(folder: Path, name: str, card: EvaluatorCard, device: str) -> AudioMotionEvaluator | None:
     from evaluators.retrieval.checkpoint import load_network
+    from evaluators.retrieval.timeline import TimelineNetwork
 
     own = card.networks.get("audio")
     if own is None:
         return None
     encoder = audio_encoder(own.encoder, device)
-    network, statistics = load_network(_checked(folder, own, encoder.sha256))
+    path = _checked(folder, own, encoder.sha256)
+    network, statistics = load_network(path)
+    if isinstance(network, TimelineNetwork):
+        raise InputError(Problem("a text network where the audio network belongs", str(path)))
     condition = statistics["condition_mean"], statistics["condition_std"]
     return AudioMotionEvaluator(
         id=f"{name}#audio",

@@ -4,6 +4,7 @@ Source:
     Petrovich et al. 2023, TMR, section 3, with the weights and temperature of its released configuration.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +77,8 @@ def info_nce(
     ignored: Tensor | None = None,
     similarity: Similarity = "cosine",
     more_motions: Tensor | None = None,
+    more_ignored: Tensor | None = None,
+    more_weight: float = 1.0,
 ) -> Tensor:
     """Symmetric contrastive loss over a batch of pairs.
 
@@ -86,6 +89,8 @@ def info_nce(
         ignored: (N, N) pairs that count as neither positive nor negative, see `false_negatives`.
         similarity: Cosine as in TMR, or minus the Euclidean distance, which is what the metrics rank by.
         more_motions: (M, d) latents of altered motions, negatives of every text.
+        more_ignored: (N, M) pairs of these that are none.
+        more_weight: How many ordinary negatives one of them counts for.
 
     Returns:
         Mean of the two directions' cross-entropies.
@@ -95,6 +100,7 @@ def info_nce(
         logits = logits.masked_fill(ignored, -torch.inf)
     rows = logits
     if more_motions is not None:
-        rows = torch.cat([logits, likeness(text, more_motions, similarity) / temperature], dim=1)
+        more = likeness(text, more_motions, similarity) / temperature + math.log(more_weight)
+        rows = torch.cat([logits, more if more_ignored is None else more.masked_fill(more_ignored, -torch.inf)], dim=1)
     diagonal = torch.arange(len(text), device=text.device)
     return 0.5 * (functional.cross_entropy(rows, diagonal) + functional.cross_entropy(logits.T, diagonal))

@@ -1,7 +1,6 @@
 """The released retrieval networks: transformer encoders of motion and of text or audio, and a decoder.
 
-Attributes carry the released names, so that released files load by key. Strides and phases are ours: a convolution
-makes sequences shorter before attention, and tells what moves; phases tell what comes early and what late.
+Attributes carry the released names, so that released files load by key.
 
 Imports torch: import this module inside functions only.
 """
@@ -12,7 +11,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 
 TOKENS = 2
 """Learned tokens in front of every sequence: the mean and the log-variance of the latent."""
@@ -35,24 +33,6 @@ class Sizes:
     head_pose_width: int = 56
     """Part of the latent width that the head pose's projection fills."""
     dropout: float = 0.1
-    motion_stride: int = 1
-    """Motion frames that become one step of the sequence, by a convolution; 1 for none, as released."""
-    condition_stride: int = 1
-    """Likewise for tokens of text."""
-    phases: int = 0
-    """Half waves over the whole motion that tell each step its place in it; 0 for none, as released."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """What one encoder reads."""
-
-    features: int
-    """Width of a step."""
-    head_pose: int = 0
-    """Head-pose values a frame, 0 for none."""
-    stride: int = 1
-    phases: int = 0
 
 
 def sinusoids(length: int, width: int, device: torch.device | str = "cpu") -> Tensor:
@@ -69,18 +49,13 @@ def _layer_options(sizes: Sizes) -> tuple[int, int, int, float, Literal["gelu"]]
 class Encoder(nn.Module):
     """A sequence to the mean and log-variance of its latent."""
 
-    def __init__(self, sizes: Sizes, reads: Input) -> None:
+    def __init__(self, sizes: Sizes, features: int, head_pose: int = 0) -> None:
         super().__init__()
-        own_width = sizes.latent - (sizes.head_pose_width if reads.head_pose else 0)
-        self.stride, self.phases = reads.stride, reads.phases
+        own_width = sizes.latent - (sizes.head_pose_width if head_pose else 0)
         self.tokens = nn.Parameter(torch.randn(TOKENS, sizes.latent))
-        self.projection = nn.Linear(reads.features, own_width)
-        if reads.head_pose:
-            self.headpose_projection = nn.Linear(reads.head_pose, sizes.head_pose_width)
-        if reads.stride > 1:
-            self.stem = nn.Conv1d(sizes.latent, sizes.latent, 5, reads.stride, padding=2)
-        if reads.phases:
-            self.phase_projection = nn.Linear(2 * reads.phases, sizes.latent)
+        self.projection = nn.Linear(features, own_width)
+        if head_pose:
+            self.headpose_projection = nn.Linear(head_pose, sizes.head_pose_width)
         layer = nn.TransformerEncoderLayer(*_layer_options(sizes), batch_first=True)
         self.seqTransEncoder = nn.TransformerEncoder(layer, sizes.layers, enable_nested_tensor=False)
 
@@ -98,23 +73,11 @@ class Encoder(nn.Module):
         projected = self.projection(sequence)
         if head_pose is not None:
             projected = torch.cat([projected, self.headpose_projection(head_pose)], dim=-1)
-        if self.stride > 1:
-            projected = gelu(self.stem((projected * mask[..., None]).mT)).mT
-            mask = mask[:, :: self.stride]
-        if self.phases:
-            projected = projected + self.phase_projection(_phases(mask, self.phases))
         whole = torch.cat([self.tokens.expand(len(sequence), -1, -1), projected], dim=1)  # (B, 2 + T, latent)
         whole = whole + sinusoids(whole.shape[1], whole.shape[2], whole.device)
         padded = torch.cat([mask.new_zeros(len(mask), TOKENS), ~mask], dim=1)
         encoded = self.seqTransEncoder(whole, src_key_padding_mask=padded)
         return encoded[:, 0], encoded[:, 1]
-
-
-def _phases(mask: Tensor, count: int) -> Tensor:
-    """Sines and cosines of 1 to ``count`` half waves over what the mask (B, T) shows: (B, T, 2 * count)."""
-    place = torch.arange(mask.shape[1], device=mask.device) / mask.sum(1, keepdim=True).clamp_min(1)
-    angle = place[..., None] * (math.pi * torch.arange(1, count + 1, device=mask.device))
-    return torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1)
 
 
 class Decoder(nn.Module):
@@ -158,9 +121,8 @@ class RetrievalNetwork(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        motion = Input(sizes.motion_features, sizes.head_pose, sizes.motion_stride, sizes.phases)
-        self.motion_encoder = Encoder(sizes, motion)
-        self.text_encoder = Encoder(sizes, Input(sizes.condition_features, stride=sizes.condition_stride))
+        self.motion_encoder = Encoder(sizes, sizes.motion_features, sizes.head_pose)
+        self.text_encoder = Encoder(sizes, sizes.condition_features)
         self.motion_decoder = Decoder(sizes)
 
     @property

@@ -10,8 +10,11 @@ from benchmark.corpus import Corpus
 from benchmark.features import AudioEncoder, TextEncoder
 from benchmark.head import HeadModel
 from benchmark.protocol import NECK, TEXT_FIELDS, FloatArray, Texts
-from evaluators.retrieval.data import Clips, Half
+from evaluators.retrieval.concerns import names_a_side, tells_an_order, tells_of_the_head
+from evaluators.retrieval.data import Clips, Half, Told
 from evaluators.retrieval.evaluator import Statistics
+from evaluators.retrieval.layout import placed
+from evaluators.retrieval.mirror import mirror_columns, mirrored_vertices
 
 Matrix = NDArray[np.float32]
 Normalisation = tuple[Statistics, Matrix | None]
@@ -98,13 +101,17 @@ def motion_basis(
 
 
 def motion_features(
-    head: HeadModel, motions: Sequence[FloatArray], normalisation: Normalisation, progress: Say
+    head: HeadModel, motions: Sequence[FloatArray], normalisation: Normalisation, progress: Say, *, mirror: bool = False
 ) -> Callable[[int], Half]:
-    """Motion features by clip index: from memory where they fit, else computed when asked for."""
+    """Motion features, or those of mirrored faces, by clip index: from memory where they fit, else made when asked."""
     statistics, basis = normalisation
+    columns, neutral = mirror_columns(head) if mirror else None, head.template[head.face_ids].astype(np.float32)
 
     def compute(index: int) -> Half:
-        features = statistics.motion(vertices_of(head, motions[index]), "training")
+        vertices = vertices_of(head, motions[index])
+        if columns is not None:
+            vertices = mirrored_vertices(vertices, neutral, columns)
+        features = statistics.motion(vertices, "training")
         return (features if basis is None else features @ basis).astype(np.float16)
 
     width = statistics.n_face * 3 if basis is None else basis.shape[1]
@@ -128,8 +135,11 @@ def text_conditions(encoder: TextEncoder, texts: Sequence[Texts], layout: str, p
                 [item.joined()] if layout == "joined" else [getattr(item, name).strip() for name in TEXT_FIELDS]
             )
         ]
-        tokens = [features.astype(np.float16) for features in encoder.tokens(flat)]
         width = len(flat) // len(part)
+        tokens = [
+            (placed(features, TEXT_FIELDS[number % width]) if layout == "placed" else features).astype(np.float16)
+            for number, features in enumerate(encoder.tokens(flat))
+        ]
         conditions += [tokens[row : row + width] for row in range(0, len(flat), width)]
         progress(f"text features: {start + len(part)} of {len(texts)} clips")
     return conditions
@@ -154,6 +164,7 @@ def load_clips(
     normalisation: Normalisation | Callable[[Sequence[FloatArray]], Normalisation],
     conditions: Source,
     progress: Say,
+    told: Callable[[Sequence[str]], list[tuple[Told, ...]]] | None = None,
 ) -> tuple[Clips, Normalisation]:
     """Reads and prepares clips.
 
@@ -164,6 +175,7 @@ def load_clips(
         normalisation: Of the motions, or how to take it from these.
         conditions: Frozen features of clips of given ids and lengths.
         progress: Told what happens.
+        told: What the texts of clips tell, for training against altered motions; None for none.
 
     Returns:
         The clips and the normalisation used.
@@ -177,6 +189,8 @@ def load_clips(
         motion=motion_features(head, motions, normalisation, progress),
         necks=[np.ascontiguousarray(motion[:, NECK]) for motion in motions],
         conditions=conditions(ids, [len(motion) for motion in motions]),
+        mirrored=motion_features(head, motions, normalisation, progress, mirror=True) if told else None,
+        told=told(ids) if told else [],
     )
     return clips, normalisation
 
@@ -188,6 +202,14 @@ def text_source(corpus: Corpus, encoder: TextEncoder, layout: str, progress: Say
         return text_conditions(encoder, [corpus.texts(clip_id) for clip_id in ids], layout, progress)
 
     return conditions
+
+
+def told_by(texts: Texts) -> tuple[Told, ...]:
+    """What each of a clip's five texts tells."""
+    parts = [
+        Texts(**{name: getattr(texts, name) if name == field else "" for name in TEXT_FIELDS}) for field in TEXT_FIELDS
+    ]
+    return tuple(Told(names_a_side(part), tells_an_order(part), tells_of_the_head(part)) for part in parts)
 
 
 def audio_source(corpus: Corpus, encoder: AudioEncoder, progress: Say) -> Source:

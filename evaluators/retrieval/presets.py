@@ -3,7 +3,47 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Alteration = Literal["neck_zeroed", "neck_mirrored", "time_reversed"]
+from evaluators.retrieval.layout import TextLayout
+
+Alteration = Literal[
+    "neck_zeroed",
+    "neck_mirrored",
+    "neck_reversed",
+    "neck_exchanged",
+    "face_mirrored",
+    "face_reversed",
+    "mirrored",
+    "time_reversed",
+]
+"""One way of changing a motion; ``face`` leaves the neck as it is, ``neck`` the face, the others change both."""
+
+
+@dataclass(frozen=True)
+class Synchrony:
+    """Settings of the frame-by-frame audio network."""
+
+    width: int = 64
+    layers: int = 3
+    code: int = 16
+    steps: int = 400
+    learning_rate: float = 2e-3
+    temperature: float = 0.1
+    pull: float = 1.0
+    """Weight of the own pair's squared distance."""
+    shifts: tuple[int, ...] = (2, 3, 4, 5, 6, 8, 10, 12)
+    """Frames by which the own speech may come late or early, to be told apart."""
+    drawn: int = 3
+    """Shifts of these in a step."""
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Settings of the text network that embeds part by part."""
+
+    parts: int = 4
+    motion_stride: int = 4
+    condition_stride: int = 2
+    phases: int = 3
 
 
 @dataclass(frozen=True)
@@ -19,8 +59,8 @@ class Preset:
     """Principal components of the face vertices that training sees; 0 for the vertices themselves."""
     head_pose: int
     """3: neck rotation as released; 6: with its velocity."""
-    layout: Literal["joined", "fields"]
-    """Whether texts are encoded joined, as released, or field by field."""
+    layout: TextLayout
+    """How the text fields become one sequence."""
     half: bool
     """Whether weights are stored as float16."""
     batch: int
@@ -47,38 +87,54 @@ class Preset:
     """Chance of leaving out each text field of a clip in a step; at least one stays."""
     crop: tuple[int, int]
     """Shortest and longest random crop shared by speech and motion, in frames."""
-    shifted: float
-    """Share of an audio batch that is another crop of a clip already in it: a negative but for its timing."""
     alterations: tuple[Alteration, ...]
-    """Altered motions that are negatives of all texts, each of an eighth of the batch."""
+    """Altered motions, one of each clip in a batch by turns: negatives of every text, and of their own clip's where it
+    tells what was altered."""
+    altered_weight: float
+    """Ordinary negatives that an altered motion counts for."""
+    timeline: Timeline | None
+    """The text network embeds part by part; None for one latent a clip, as released."""
+    synchrony: Synchrony | None
+    """The audio network judges frame by frame; None for one latent a clip, as released."""
     validate_every: int
     checkpoint_every: int
 
 
 EMBEDDED = Preset(
-    latent=128,
-    feed_forward=256,
+    latent=112,
+    feed_forward=224,
     layers=2,
     heads=4,
     dropout=0.0,
     components=64,
     head_pose=6,
-    layout="fields",
+    layout="placed",
     half=True,
     batch=64,
-    steps=600,
+    steps=1200,
     learning_rate=1e-3,
     decay=True,
-    reconstructed=8,
-    similarity="euclidean",
-    temperature=0.1,
+    reconstructed=0,
+    similarity="cosine",
+    temperature=0.018,
     contrastive=1.0,
     sampled=False,
     false_negative=0.95,
     field_dropout=0.3,
-    crop=(40, 140),
-    shifted=0.25,
-    alterations=("neck_zeroed", "neck_mirrored", "time_reversed"),
+    crop=(40, 120),
+    alterations=(
+        "neck_zeroed",
+        "neck_mirrored",
+        "neck_reversed",
+        "neck_exchanged",
+        "face_mirrored",
+        "face_reversed",
+        "mirrored",
+        "time_reversed",
+    ),
+    altered_weight=4.0,
+    timeline=Timeline(),
+    synchrony=Synchrony(),
     validate_every=100,
     checkpoint_every=50,
 )
@@ -106,8 +162,10 @@ RELEASED = Preset(
     false_negative=0.80,
     field_dropout=0.0,
     crop=(75, 75),
-    shifted=0.0,
     alterations=(),
+    altered_weight=1.0,
+    timeline=None,
+    synchrony=None,
     validate_every=1000,
     checkpoint_every=500,
 )

@@ -110,7 +110,8 @@ def unit(code: Tensor) -> Tensor:
 
 def per_frame(code: Tensor, mask: Tensor) -> Tensor:
     """Codes (B, T, code) over the root of each clip's number of frames, from the mask (B, T)."""
-    return code / mask.sum(1).sqrt()[:, None, None]
+    scaled: Tensor = code / mask.sum(1).sqrt()[:, None, None]
+    return scaled
 
 
 def _laid_out(code: Tensor, dim: int) -> Tensor:
@@ -157,5 +158,6 @@ def _squared(a: Tensor, b: Tensor) -> Tensor:
 
 def _moved(code: Tensor, frames: int) -> Tensor:
     """Codes (B, T, code) that many frames later, zeros before; earlier where negative."""
-    kept = pad(code, (0, 0, frames, 0))[:, : code.shape[1]] if frames > 0 else pad(code, (0, 0, 0, -frames))[:, -frames:]
-    return kept
+    if frames > 0:
+        return pad(code, (0, 0, frames, 0))[:, : code.shape[1]]
+    return pad(code, (0, 0, 0, -frames))[:, -frames:]

@@ -14,7 +14,7 @@ from benchmark.head import HeadModel, open_head
 from benchmark.protocol import TEXT_FIELDS, FloatArray
 from benchmark.storage import content_hash, sha256_file, write_json
 from evaluators.retrieval.card import CARD, EvaluatorCard, NetworkCard, read_card
-from evaluators.retrieval.data import Half
+from evaluators.retrieval.data import Half, Told
 from evaluators.retrieval.evaluator import Statistics
 from evaluators.retrieval.load import load_evaluators
 from evaluators.retrieval.preparation import (
@@ -24,6 +24,7 @@ from evaluators.retrieval.preparation import (
     load_clips,
     motion_basis,
     text_source,
+    told_by,
     vertex_statistics,
 )
 from evaluators.retrieval.presets import PRESETS, Preset
@@ -168,7 +169,11 @@ def _prepare(
         own = vertex_statistics(head, motions)
         return own, motion_basis(head, motions, own, preset.components, seed) if preset.components else None
 
-    train, (statistics, basis) = load_clips(corpus, splits["train"], head, normalise, source, progress)
+    def told(ids: Sequence[str]) -> list[tuple[Told, ...]]:
+        return [told_by(corpus.texts(clip_id)) for clip_id in ids]
+
+    against = told if kind == "text" and preset.alterations else None
+    train, (statistics, basis) = load_clips(corpus, splits["train"], head, normalise, source, progress, against)
     if kind == "audio":
         mean, std = _condition_statistics(train.conditions)
         statistics = replace(statistics, condition_mean=mean, condition_std=std)

@@ -16,13 +16,15 @@ from torch import Tensor
 from benchmark.errors import InputError, Problem
 from benchmark.storage import atomic_path
 from evaluators.retrieval.networks import RetrievalNetwork
+from evaluators.retrieval.synchrony import SynchronyNetwork
+from evaluators.retrieval.timeline import TimelineNetwork
 
 
 @dataclass
 class TrainingState:
     """A network on its way."""
 
-    network: RetrievalNetwork
+    network: RetrievalNetwork | TimelineNetwork | SynchronyNetwork
     optimiser: torch.optim.AdamW
     step: int = 0
     """Optimiser steps done."""
