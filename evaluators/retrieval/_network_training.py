@@ -97,7 +97,9 @@ class NetworkRun:
         common = (preset.latent, preset.feed_forward, preset.layers, preset.heads)
         if text and (line := preset.timeline) is not None:
             strides = line.motion_stride, line.condition_stride
-            parts = TimelineSizes(motion, condition, preset.head_pose, *common, line.parts, *strides, line.phases)
+            parts = TimelineSizes(
+                motion, condition - PLACE, preset.head_pose, *common, line.parts, *strides, line.phases
+            )
             return TimelineNetwork(parts)
         return RetrievalNetwork(
             Sizes(motion, condition, preset.head_pose if text else 0, *common, dropout=preset.dropout)

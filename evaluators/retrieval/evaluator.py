@@ -86,7 +86,7 @@ def condition_of_texts(
     flat = [getattr(text, name).strip() for text in texts for name in fields]
     tokens = encoder.tokens(flat)
     if layout == "placed":
-        tokens = [placed(part, fields[number % len(fields)]) for number, part in enumerate(tokens)]
+        tokens = [placed(part) for part in tokens]
     rows = [tokens[start : start + len(fields)] for start in range(0, len(flat), len(fields))]
     return [np.concatenate(row) for row in rows]
 

@@ -4,30 +4,27 @@ from typing import Literal
 
 import numpy as np
 
-from benchmark.protocol import TEXT_FIELDS, FloatArray
+from benchmark.protocol import FloatArray
 
 TextLayout = Literal["joined", "fields", "placed"]
 """Whether the text fields are encoded as one text, as released; each by itself and their tokens put in a row; or in a
-row of tokens that tell as well which field each is from and where in it it stands."""
-_PHASES = 3
-PLACE = 2 * _PHASES + len(TEXT_FIELDS)
+row of tokens that tell as well where in its field each stands."""
+PLACE = 1
 """Numbers that tell a token's place."""
 
 
-def placed(tokens: FloatArray, field: str) -> FloatArray:
+def placed(tokens: FloatArray) -> FloatArray:
     """Token features with their place.
 
     Args:
         tokens: (L, d) of one text field.
-        field: Its name.
 
     Returns:
-        (L, d + PLACE): half waves over the field, then which of the five fields it is.
+        (L, d + PLACE), the last from 0 to 1: how far into the field a token stands.
 
     >>> import numpy as np
-    >>> placed(np.zeros((4, 2), np.float32), "emotion")[0].tolist()
-    [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    >>> placed(np.zeros((4, 2), np.float32)).tolist()
+    [[0.0, 0.0, 0.125], [0.0, 0.0, 0.375], [0.0, 0.0, 0.625], [0.0, 0.0, 0.875]]
     """
-    angle = np.arange(len(tokens))[:, None] / len(tokens) * np.pi * np.arange(1, _PHASES + 1)
-    which = np.tile(np.arange(len(TEXT_FIELDS)) == TEXT_FIELDS.index(field), (len(tokens), 1))
-    return np.concatenate([tokens, np.sin(angle), np.cos(angle), which], axis=1, dtype=np.float32)
+    place = (np.arange(len(tokens), dtype=np.float32) + 0.5) / max(1, len(tokens))
+    return np.concatenate([tokens, place[:, None]], axis=1, dtype=np.float32)

@@ -137,8 +137,8 @@ def text_conditions(encoder: TextEncoder, texts: Sequence[Texts], layout: str, p
         ]
         width = len(flat) // len(part)
         tokens = [
-            (placed(features, TEXT_FIELDS[number % width]) if layout == "placed" else features).astype(np.float16)
-            for number, features in enumerate(encoder.tokens(flat))
+            (placed(features) if layout == "placed" else features).astype(np.float16)
+            for features in encoder.tokens(flat)
         ]
         conditions += [tokens[row : row + width] for row in range(0, len(flat), width)]
         progress(f"text features: {start + len(part)} of {len(texts)} clips")

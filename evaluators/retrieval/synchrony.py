@@ -105,7 +105,8 @@ class SynchronyNetwork(nn.Module):
 
 def unit(code: Tensor) -> Tensor:
     """Codes (B, T, code) scaled to length one over the whole clip."""
-    return code / code.flatten(1).norm(dim=1).clamp_min(_TINY)[:, None, None]
+    scaled: Tensor = code / code.flatten(1).norm(dim=1).clamp_min(_TINY)[:, None, None]
+    return scaled
 
 
 def per_frame(code: Tensor, mask: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """Text and motion in one space, part by part: the whole clip, its beginning, its middle, its end.
 
 An embedding is made of parts of equal length. The first is about the whole clip, the others each about a stretch of it:
-on the motion's side a soft window in time, on the text's side whatever learned tokens find there. What comes first and
-what last, left and right, head and face then weigh as much as what happens at all, and all parts being of one length,
-a motion that is wrong in one respect can be taught to be as far away as an altogether different one.
+a soft window over the motion's time, and the same window over each text field, for texts tell things in order of time.
+What comes first and what last, left and right, head and face then weigh as much as what happens at all, and all parts
+being of one length, a motion that is wrong in one respect can be taught to be as far away as an altogether other one.
 
 Imports torch: import this module inside functions only.
 
@@ -18,9 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
 
+from evaluators.retrieval.layout import PLACE
 from evaluators.retrieval.networks import sinusoids
 
 _KERNEL = 5
+_TINY = 1e-6
 _WINDOW = 0.6
 """Half width of a part's window, in distances between parts."""
 
@@ -32,7 +34,7 @@ class TimelineSizes:
     motion_features: int
     """Coordinates a frame: three a face vertex."""
     condition_features: int
-    """Width of a token's features."""
+    """Width of a token's features, its place in the text left out."""
     head_pose: int = 6
     """Head-pose values a frame."""
     width: int = 112
@@ -55,7 +57,7 @@ class PartEncoder(nn.Module):
     def __init__(self, sizes: TimelineSizes, features: int, stride: int, head_pose: int = 0) -> None:
         super().__init__()
         width, own = sizes.width, sizes.width // sizes.parts
-        self.stride, self.parts, self.phases, self.windowed = stride, sizes.parts, sizes.phases, bool(head_pose)
+        self.stride, self.parts, self.phases = stride, sizes.parts, sizes.phases
         self.tokens = nn.Parameter(0.5 * torch.randn(sizes.parts, width))
         self.projection = nn.Linear(features, width)
         if head_pose:
@@ -66,12 +68,13 @@ class PartEncoder(nn.Module):
         self.transformer = nn.TransformerEncoder(layer, sizes.layers, enable_nested_tensor=False)
         self.outputs = nn.ModuleList(nn.Linear(width, own) for _ in range(sizes.parts))
 
-    def forward(self, sequence: Tensor, mask: Tensor, head_pose: Tensor | None = None) -> Tensor:
+    def forward(self, sequence: Tensor, mask: Tensor, time: Tensor, head_pose: Tensor | None = None) -> Tensor:
         """Encodes padded sequences.
 
         Args:
             sequence: (B, T, features).
             mask: (B, T), true where the sequence is real.
+            time: (B, T), 0 to 1: where in the clip a frame lies, or in its text field a token.
             head_pose: (B, T, head pose), for motions.
 
         Returns:
@@ -81,34 +84,30 @@ class PartEncoder(nn.Module):
         if head_pose is not None:
             hidden = hidden + self.headpose_projection(head_pose)
         hidden = gelu(self.stem((hidden * mask[..., None]).mT)).mT  # (B, S, width)
-        mask = mask[:, :: self.stride]
-        if self.windowed:
-            hidden = hidden + self.phase_projection(_half_waves(mask, self.phases))
+        mask, time = mask[:, :: self.stride], time[:, :: self.stride]
+        if head_pose is not None:
+            hidden = hidden + self.phase_projection(_half_waves(time, self.phases))
         whole = torch.cat([self.tokens.expand(len(hidden), -1, -1), hidden], dim=1)
         whole = whole + sinusoids(whole.shape[1], whole.shape[2], whole.device)
         padded = torch.cat([mask.new_zeros(len(mask), self.parts), ~mask], dim=1)
         encoded = self.transformer(whole, src_key_padding_mask=padded)
-        told = encoded[:, : self.parts]
-        if self.windowed:
-            told = told + self._stretches(encoded[:, self.parts :], mask)
+        told = encoded[:, : self.parts] + self._stretches(encoded[:, self.parts :], mask, time)
         parts = [normalize(output(told[:, part]), dim=-1) for part, output in enumerate(self.outputs)]
         scaled: Tensor = torch.cat(parts, dim=-1) * math.sqrt(whole.shape[2] / self.parts)
         return scaled
 
-    def _stretches(self, steps: Tensor, mask: Tensor) -> Tensor:
+    def _stretches(self, steps: Tensor, mask: Tensor, time: Tensor) -> Tensor:
         """Means of the steps (B, S, width) under each part's window, zero for the part about the whole clip."""
-        time = (torch.arange(mask.shape[1], device=mask.device) + 0.5) / mask.sum(1, keepdim=True)  # (B, S)
         count = self.parts - 1
         centres = (torch.arange(count, device=mask.device) + 0.5) / count
         window = torch.exp(-(((time[:, None] - centres[:, None]) * count / _WINDOW) ** 2)) * mask[:, None]  # (B, P, S)
-        means = window @ steps / window.sum(-1, keepdim=True)
+        means = window @ steps / window.sum(-1, keepdim=True).clamp_min(_TINY)
         return torch.cat([torch.zeros_like(means[:, :1]), means], dim=1)
 
 
-def _half_waves(mask: Tensor, count: int) -> Tensor:
-    """Sines and cosines of 1 to ``count`` half waves over what the mask (B, S) shows: (B, S, 2 * count)."""
-    place = torch.arange(mask.shape[1], device=mask.device) / mask.sum(1, keepdim=True)
-    angle = place[..., None] * (math.pi * torch.arange(1, count + 1, device=mask.device))
+def _half_waves(time: Tensor, count: int) -> Tensor:
+    """Sines and cosines of 1 to ``count`` half waves over the time (B, S) from 0 to 1: (B, S, 2 * count)."""
+    angle = time[..., None] * (math.pi * torch.arange(1, count + 1, device=time.device))
     return torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1)
 
 
@@ -127,11 +126,12 @@ class TimelineNetwork(nn.Module):
         return self.sizes.width
 
     def embed_condition(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Texts (B, L, condition features) as embeddings (B, dim)."""
-        embedded: Tensor = self.text_encoder(features, mask)
+        """Texts (B, L, condition features and place) as embeddings (B, dim); see ``layout.placed``."""
+        embedded: Tensor = self.text_encoder(features[..., :-PLACE], mask, features[..., -1])
         return embedded
 
     def embed_motion(self, features: Tensor, mask: Tensor, head_pose: Tensor | None = None) -> Tensor:
         """Motions (B, T, motion features) with their head pose as embeddings (B, dim)."""
-        embedded: Tensor = self.motion_encoder(features, mask, head_pose)
+        time = (torch.arange(mask.shape[1], device=mask.device) + 0.5) / mask.sum(1, keepdim=True)
+        embedded: Tensor = self.motion_encoder(features, mask, time, head_pose)
         return embedded
