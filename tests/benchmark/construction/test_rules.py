@@ -6,10 +6,10 @@ import pytest
 
 from benchmark.construction.action_units import active_spans
 from benchmark.construction.clip import clip_rng, write_texts
-from benchmark.construction.config import Activity, HeadPoseRules
+from benchmark.construction.config import Activity, HeadPoseRules, Wording
 from benchmark.construction.head_pose import head_pose
 from benchmark.construction.records import Array, EmotionSpan, Evidence, Span
-from benchmark.construction.rules import RULES, write_expression, write_head_pose
+from benchmark.construction.rules import write_action, write_emotion, write_expression, write_head_pose
 from benchmark.construction.unit_summary import movements
 from benchmark.construction.wording import unit_clause
 from benchmark.protocol import TEXT_FIELDS
@@ -110,18 +110,18 @@ def test_a_restless_head_is_told_by_its_strongest_movements() -> None:
 
 
 def test_a_studio_clip_draws_a_fixed_sentence_and_a_wild_one_names_its_actions_in_order() -> None:
-    studio = {RULES["action"](_evidence(setting="studio"), np.random.default_rng(seed)) for seed in range(60)}
+    studio = {write_action(_evidence(setting="studio"), np.random.default_rng(seed)) for seed in range(60)}
     assert len(studio) == 7
-    wild = RULES["action"](_evidence(actions=("nod", "talk", "yawn"), speech="talk"), np.random.default_rng(0))
+    wild = write_action(_evidence(actions=("nod", "talk", "yawn"), speech="talk"), np.random.default_rng(0))
     assert re.search("nod.*yawn", wild)
     assert re.search("talk|speak", wild)
 
 
 def test_emotions_are_told_in_order_and_unknown_labels_have_words_too() -> None:
     emotions = (EmotionSpan("anger"), EmotionSpan("happy"), EmotionSpan("wistful"))
-    text = RULES["emotion"](_evidence(emotions=emotions), np.random.default_rng(0))
+    text = write_emotion(_evidence(emotions=emotions), np.random.default_rng(0))
     assert re.search(r"at first.*wistful\.$", text)
-    assert "flap" in RULES["action"](_evidence(actions=("flap_ears",)), np.random.default_rng(0))
+    assert "flap" in write_action(_evidence(actions=("flap_ears",)), np.random.default_rng(0))
 
 
 def test_every_unit_of_the_vocabulary_has_words() -> None:
@@ -139,3 +139,62 @@ def test_no_text_holds_an_id_or_a_decimal_number() -> None:
             assert text
             assert "secret" not in text
             assert not re.search(r"\d[.,]\d|[a-z]\d", text)
+
+
+_DONE = ("gaze", "frown", "nod", "smile", "yawn")
+_VERBS = {"gaze": "gaze|look", "frown": "frown", "nod": "nod", "smile": "smile", "yawn": "yawn"}
+_BUSY = (Span("AU61", 2, 20, 0.8), Span("AU4", 25, 45, 0.8), Span("AU12", 60, 90, 0.8), Span("AU27", 75, 95, 0.8))
+
+
+def test_nothing_is_left_out_when_the_wording_omits_nothing() -> None:
+    neck = np.zeros((FRAMES, 3))
+    neck[5:25, 1], neck[35:55, 2], neck[65:85, 0] = 0.25, 0.25, 0.25
+    evidence = _evidence(_BUSY, neck, _DONE)
+    for seed in range(40):
+        texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.0))
+        assert all(re.search(verb, texts.action) for verb in _VERBS.values()), texts.action
+        assert len(texts.detail_expression.split(". ")) == 4, texts.detail_expression
+        assert len(texts.detail_head_pose.split(". ")) == 3, texts.detail_head_pose
+
+
+def test_the_wording_omits_movements_and_actions_as_often_as_it_is_set() -> None:
+    evidence = _evidence(_BUSY, actions=_DONE)
+    for omitted in (0.1, 0.5):
+        actions = sentences = 0
+        for seed in range(400):
+            texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=omitted))
+            actions += sum(bool(re.search(verb, texts.action)) for verb in _VERBS.values())
+            sentences += len(texts.detail_expression.split(". "))
+        assert actions / (400 * 5) == pytest.approx(1.0 - omitted, abs=0.05)
+        assert sentences / (400 * 4) == pytest.approx(1.0 - omitted, abs=0.05)
+
+
+def test_the_only_action_and_the_only_movements_are_never_left_out() -> None:
+    evidence = _evidence((Span("AU12", 2, 20, 0.8), Span("AU4", 60, 90, 0.8)))
+    for seed in range(30):
+        texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.99))
+        assert "smile" in texts.action
+        assert len(texts.detail_expression.split(". ")) == 2
+
+
+def test_vague_wording_hides_sides_emotions_scenarios_and_movements() -> None:
+    evidence = _evidence((Span("AU61", 2, 90, 0.8),), _swing(1, 10, 1, 0.35, 80), ("gaze",))
+    told = dict.fromkeys((0.0, 0.9), 0)
+    for vague in told:
+        for seed in range(100):
+            texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.0, vague=vague))
+            told[vague] += "left" in texts.action
+            told[vague] += bool(re.search("happy|cheerful", texts.emotion))
+            told[vague] += bool(re.search("left", texts.detail_expression))
+            told[vague] += bool(re.search("left|right", texts.detail_head_pose))
+            assert "{" not in texts.joined()
+    assert told[0.0] == 400
+    assert told[0.9] < 0.2 * told[0.0]
+
+
+def test_by_default_a_tenth_is_left_out_and_nothing_is_blurred() -> None:
+    evidence = _evidence(_BUSY, _swing(0, 20, 3), _DONE)
+    for seed in range(20):
+        assert write_texts(evidence, clip_rng(seed, "A_b_0")) == write_texts(
+            evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.1, vague=0.0)
+        )

@@ -1,4 +1,4 @@
-"""Performers and texts: what is played is what is written, within the bounds of real tracks."""
+"""Performers, filmed and constructed: what is played is what is written, within the bounds of real tracks."""
 
 import re
 
@@ -6,18 +6,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmark.construction.clip import construct_clip
+from benchmark.construction.config import Wording
+from benchmark.construction.records import Constructed
 from benchmark.mini.channels import CHANNELS
-from benchmark.mini.clip import MadeClip, make
+from benchmark.mini.clip import CONSTRUCTION, MadeClip, make, take
 from benchmark.mini.clips import Clip, clips
 from benchmark.mini.gestures import PITCH, ROLL, YAW
-from benchmark.mini.performer import mirrored, perform
+from benchmark.mini.performer import Performance, mirrored, perform
 from benchmark.mini.performers import COUNT, generator, performer
 from benchmark.mini.plan import Event, Mood, Plan
-from benchmark.mini.texts import write
+from benchmark.mini.tracker import observe
 from benchmark.protocol import JAW, NECK, TEXT_FIELDS
 
 Made = list[tuple[Clip, MadeClip]]
 NEUTRAL = (Mood("neutral", 0.5, -40.0, 160.0),)
+TOLD_WHOLE = CONSTRUCTION.model_copy(update={"wording": Wording(omitted=0.0)})
+"""The corpus's settings, but nothing is left out or blurred."""
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +30,14 @@ def made() -> Made:
     return [(clip, make(clip)) for clip in clips()[:160]]
 
 
-def _play(*gestures: Event, actions: tuple[Event, ...] = (), seed: int = 3) -> tuple[Plan, NDArray[np.float64]]:
-    plan = Plan(120, NEUTRAL, actions, gestures=gestures)
-    return plan, perform(plan, performer(seed), None, generator(99, seed)).neck
+def _play(*gestures: Event, actions: tuple[Event, ...] = (), seed: int = 3) -> tuple[Performance, Constructed]:
+    """A plan as performer ``seed`` plays it, and what the pipeline makes of the film."""
+    plan, who = Plan(120, NEUTRAL, actions, gestures=gestures), performer(seed)
+    played = perform(plan, who, None, generator(99, seed))
+    raw = observe("MINI_test_0", plan, played, None, who.camera, generator(98, seed))
+    done = construct_clip(raw, TOLD_WHOLE, generator(97, seed))
+    assert isinstance(done, Constructed)
+    return played, done
 
 
 @pytest.mark.parametrize(
@@ -43,9 +53,10 @@ def _play(*gestures: Event, actions: tuple[Event, ...] = (), seed: int = 3) -> t
 )
 def test_the_neck_moves_the_way_the_text_says(gesture: str, axis: int, sign: int, words: str) -> None:
     for seed in range(8):
-        plan, neck = _play(Event(gesture, 0.8, 30.0, 90.0), seed=seed)
-        text = write(plan, neck, generator(98, seed)).detail_head_pose
-        assert sign * (neck[55:65, axis].mean() - neck[[0, -1], axis].mean()) > 0.1
+        played, done = _play(Event(gesture, 0.8, 30.0, 90.0), seed=seed)
+        for neck in (played.neck, done.parameters[:, NECK]):
+            assert sign * (neck[55:65, axis].mean() - neck[[0, -1], axis].mean()) > 0.1
+        text = done.texts.detail_head_pose
         assert re.search(words, text), text
 
 
@@ -55,34 +66,34 @@ def test_a_head_turned_left_in_a_whole_clip_has_positive_yaw(made: Made) -> None
         text = result.texts.detail_head_pose
         yaw = result.parameters[:, NECK][:, YAW]
         for side, sign in (("left", 1.0), ("right", -1.0)):
-            other = "right" if side == "left" else "left"
-            if re.search(rf"(turns|rotates)( to the| towards the)? {side}", text) and other not in text:
+            if re.search(rf"(turns|rotates)( to the| towards the)? {side}", text):
                 found += 1
-                assert np.ptp(yaw) > 0.06
-                assert sign * (yaw.max() + yaw.min() - 2 * yaw[[0, -1]].mean()) > 0.0, (clip.name, text)
-    assert found >= 8
+                assert (sign * yaw).max() > 0.1, (clip.name, text)
+    assert found >= 20
 
 
-def test_order_words_follow_the_order_of_time() -> None:
-    early, late = Event("smile", 0.9, 5.0, 45.0), Event("yawn", 0.9, 60.0, 110.0)
-    for actions, first in (
-        ((early, late), "smil"),
-        ((Event("yawn", 0.9, 5.0, 50.0), Event("smile", 0.9, 65.0, 110.0)), "yawn"),
-    ):
-        plan, neck = _play(actions=actions)
-        text = write(plan, neck, generator(97)).action
-        second = "yawn" if first == "smil" else "smil"
-        assert text.find(first) < text.find(second), text
+@pytest.mark.parametrize(
+    ("first", "second"), [("smile", "yawn"), ("yawn", "smile"), ("glare", "head_wagging"), ("nod", "shake_head")]
+)
+def test_order_words_follow_the_order_of_time(first: str, second: str) -> None:
+    """Labels come without their order: the annotator finds it in the units and the head."""
+    words = {"smile": "smile", "yawn": "yawn", "glare": "glare|stare", "head_wagging": "wag|rock", "nod": "nod"}
+    words["shake_head"] = "shake"
+    for seed in range(4):
+        _, done = _play(actions=(Event(first, 0.9, 5.0, 50.0), Event(second, 0.9, 62.0, 112.0)), seed=seed)
+        text = done.texts.action
+        assert re.search(rf"({words[first]}).*({words[second]})", text), text
 
 
-def test_a_wink_closes_the_eye_the_text_names() -> None:
-    for flipped, side in ((False, "Left"), (True, "Right")):
-        wink = Event("wink", 1.0, 20.0, 60.0, flipped)
-        plan = Plan(80, NEUTRAL, (wink,))
-        played = perform(plan, performer(5), None, generator(96)).activations[35:42].max(0)
-        other = "Right" if side == "Left" else "Left"
-        assert played[CHANNELS.index(f"eyeBlink{side}")] > played[CHANNELS.index(f"eyeBlink{other}")] + 0.4
-        assert f"{side.lower()} eye" in write(plan, np.zeros((80, 3)), generator(95)).action
+@pytest.mark.parametrize(("flipped", "side"), [(False, "left"), (True, "right")])
+def test_a_wink_closes_the_eye_the_text_names(flipped: bool, side: str) -> None:
+    for seed in range(4):
+        played, done = _play(actions=(Event("wink", 1.0, 40.0, 80.0, flipped),), seed=seed)
+        left, right = (played.activations[48:68, CHANNELS.index(f"eyeBlink{lid}")] for lid in ("Left", "Right"))
+        ahead = left - right if side == "left" else right - left
+        assert ahead.max() > 0.6
+        assert ahead.mean() > 0.3
+        assert f"{side} eye" in done.texts.action
 
 
 def test_mirroring_twice_changes_nothing_and_once_swaps_sides() -> None:
@@ -96,13 +107,16 @@ def test_mirroring_twice_changes_nothing_and_once_swaps_sides() -> None:
 def test_statistics_lie_within_those_of_real_tracks(made: Made) -> None:
     frames = np.concatenate([result.parameters for _, result in made])
     deviation = frames[:, :50].std(axis=0)
-    assert 0.3 < np.median(deviation) < 1.3
-    assert deviation.min() > 0.1
+    assert 0.6 < np.median(deviation) < 1.2
+    assert deviation.min() > 0.2
     assert np.linalg.norm(frames[:, NECK], axis=1).max() < 0.6
     jaw = frames[:, JAW]
-    assert jaw[:, 0].min() >= 0.0
+    assert jaw[:, 0].min() > -0.05
     assert jaw[:, 0].max() < 0.4
-    assert 0.02 < jaw[:, 0].mean() < 0.12
+    assert 0.02 < jaw[:, 0].mean() < 0.08
+    assert 0.04 < jaw[:, 0].std() < 0.09
+    assert np.abs(jaw[:, 1:].mean(axis=0)).max() < 0.01
+    assert (jaw[:, 1:].std(axis=0) > 0.004).all() and (jaw[:, 1:].std(axis=0) < (0.02, 0.045)).all()
     lengths = np.array([len(result.parameters) for _, result in made])
     assert lengths.min() >= 40
     assert lengths.max() <= 200
@@ -145,7 +159,5 @@ def test_performers_differ_and_every_channel_moves() -> None:
     seen = np.zeros(64)
     for index in range(250):
         clip = Clip(10_000 + index, "", index % COUNT, "train", ("text2motion",))
-        planned = make(clip).plan
-        played = perform(planned, performer(index % COUNT), None, generator(94, index))
-        seen = np.maximum(seen, played.activations.max(axis=0))
+        seen = np.maximum(seen, take(clip).played.activations.max(axis=0))
     assert [CHANNELS[i] for i in np.flatnonzero(seen < 0.15)] == []
