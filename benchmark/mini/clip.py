@@ -23,7 +23,7 @@ from benchmark.mini.speech import Speech, sing, speak
 from benchmark.mini.tracker import observe
 from benchmark.protocol import FPS, MAX_FRAMES, SAMPLE_RATE, Texts
 
-CONSTRUCTION = Config(wording=Wording(omitted=0.1, vague=0.04))
+CONSTRUCTION = Config(wording=Wording(omitted=0.08, vague=0.03))
 """Settings of the pipeline: texts leave out and blur more than by default, so that they do not tell all of a motion."""
 _SHORTEST, _TYPICAL_FRAMES = 40, 120
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FPS

@@ -113,14 +113,14 @@ def speech_plan(frames: int, style: str, moods: tuple[Mood, ...], rng: np.random
         tempo: How quickly the performer acts, about 1.
     """
     free = tuple(name for name, action in ACTIONS.items() if action.while_speaking)
-    count = int(min(rng.choice(4, p=(0.25, 0.4, 0.25, 0.1)), frames // 35))
+    count = int(min(rng.choice(4, p=(0.15, 0.35, 0.32, 0.18)), frames // 35))
     actions = []
     for name in _draw_names(free, count, rng):
         length = min(rng.uniform(*ACTIONS[name].seconds) * FPS / tempo, frames * 0.8)
         start = rng.uniform(0.0, frames - length)
         actions.append(_event(name, start, start + length, rng))
     plan = Plan(frames, moods, _in_time(actions), style=style, studio=not actions and bool(rng.random() < 0.7))
-    return _with_extras(plan, rng, tempo, accents=int(rng.integers(1, 4)), gesture_chance=0.65)
+    return _with_extras(plan, rng, tempo, accents=int(rng.integers(1, 5)), gesture_chance=0.7)
 
 
 def _expression_plan(rng: np.random.Generator) -> Plan:
