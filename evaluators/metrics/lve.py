@@ -87,8 +87,8 @@ SPEC = MetricSpec(
         "CodeTalker style, often x1e-4 or x1e-5 with no unit) give another quantity: neither converts into the "
         "other.",
         "Shape, global rotation and neck are zero on both sides: it is blind to head pose and to identity.",
-        "It punishes motion: on mini/talking@0 an unmoving mean face scores 6.3 mm, the real motion 0.2 s late 7.3 mm. "
-        "A low value on a face that hardly moves is no merit.",
+        "It punishes motion: an unmoving mean face can score better than the real motion a fifth of a second late "
+        "(compare control:static with control:shifted). A low value on a face that hardly moves is no merit.",
         "It depends on the head model and its lip vertex list; values on the open head and on FLAME are not "
         "comparable.",
         "A single recording is taken as the truth. A motion that fits the condition but not the recording scores "

@@ -22,7 +22,7 @@ def load_evaluators(name_or_dir: str | Path, device: str = "cpu", head: HeadMode
     """The retrieval encoders to score with.
 
     Args:
-        name_or_dir: A shipped set such as ``mini/talking@0``; a folder written by training; or a folder with released
+        name_or_dir: A shipped set such as ``mini/talking@1``; a folder written by training; or a folder with released
             checkpoints (see `evaluators.retrieval.released`).
         device: Torch device.
         head: Head whose face vertices they will read. Released checkpoints need it; the others are checked against it.
