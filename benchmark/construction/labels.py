@@ -17,6 +17,7 @@ _UNITS_OF: dict[str, tuple[int, ...]] = {
     "surprise": (1, 2, 5), "smirk": (12, 14), "talk": (25, 26), "sing": (25, 26, 27), "read": (25, 26),
 }  # fmt: skip
 _AXIS_OF = {"nod": PITCH, "shake_head": YAW, "head_wagging": ROLL, "turn": YAW, "look_around": YAW}
+_BLINK_FRAMES = 9
 _LEAST_UNIT, _LEAST_DEGREES = 0.15, 4.0
 
 
@@ -58,7 +59,9 @@ def onsets(actions: tuple[str, ...], names: tuple[str, ...], units: Array, angle
         angles: (T, 3) pitch, yaw, roll in degrees.
 
     Returns:
-        Share of the clip (0 to 1) at which each action's trace first reaches half its height, None without a trace.
+        Share of the clip (0 to 1) at which each action's trace first reaches half its height above what is there all
+        along (its lowest fifth), None without a trace. Blinks are no trace: a wink is what one eye does more than the
+        other, and eyes that close stay so for a while.
     """
     moved = np.abs(angles - np.median(angles, axis=0)) / 20.0
     numbers = [int("".join(filter(str.isdigit, name))) for name in names]
@@ -69,9 +72,21 @@ def onsets(actions: tuple[str, ...], names: tuple[str, ...], units: Array, angle
         else:
             columns = [k for k, number in enumerate(numbers) if number in _UNITS_OF.get(action, ())]
             trace, least = units[:, columns].sum(axis=1) if columns else np.zeros(1), _LEAST_UNIT
+            trace = _without_blinks(action, trace, names, units)
+        trace = trace - np.quantile(trace, 0.2)
         height = float(trace.max())
         found.append(float(np.argmax(trace >= height / 2.0)) / len(trace) if height > least else None)
     return tuple(found)
+
+
+def _without_blinks(action: str, trace: Array, names: tuple[str, ...], units: Array) -> Array:
+    """The trace of an action of the lids, as far as it is no blink."""
+    if action == "wink" and {"AUL45", "AUR45"} <= set(names):
+        return np.abs(units[:, names.index("AUL45")] - units[:, names.index("AUR45")])
+    if action in ("close_eyes", "sleep") and len(trace) > _BLINK_FRAMES:
+        held = np.lib.stride_tricks.sliding_window_view(trace, _BLINK_FRAMES).min(axis=1)
+        return np.asarray(held)
+    return trace
 
 
 def in_order(

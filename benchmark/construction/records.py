@@ -126,7 +126,7 @@ class Mended:
     untracked: int
     """Values (frames times parameters) without a number."""
     outliers: tuple[int, int, int]
-    """Values replaced from neighbours in expression, neck and jaw, untracked ones left out."""
+    """Values replaced from neighbours in expression, neck and jaw, those without a number included."""
     moved_rms: tuple[float, float, float]
     """Root mean square change by mending and smoothing: expression in its units, neck and jaw in degrees."""
     moved_max: tuple[float, float, float]

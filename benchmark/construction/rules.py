@@ -146,8 +146,10 @@ def _action_words(action: str, evidence: Evidence, rng: np.random.Generator, wor
 def _side_of(action: str, evidence: Evidence) -> str:
     """Side of a one-sided action, as far as units and head angles tell."""
     if action in ("turn", "look_around"):
-        turned = [span.name for span in evidence.head.spans if span.name.startswith("turned")]
-        return turned[0].removeprefix("turned ") if turned else ""
+        turned = [span for span in evidence.head.spans if span.name.startswith("turned")]
+        if action == "turn":  # the largest turn: smaller ones belong to other movements
+            turned.sort(key=lambda span: -span.peak * float(np.sqrt(span.end - span.start)))
+        return turned[0].name.removeprefix("turned ") if turned else ""
     if action not in _SIDES:
         return ""
     left, right = _SIDES[action]

@@ -12,7 +12,7 @@ from benchmark.mini import phrases
 
 _NAME = re.compile(r"AU([LR]?)(\d+)")
 _SIDE = {"L": "left", "R": "right", "": ""}
-_TALKING = frozenset((10, 15, 16, 17, 18, 20, 22, 23, 24, 25, 26, 27, 28))
+_TALKING = frozenset((10, 15, 16, 17, 18, 19, 20, 22, 23, 24, 25, 26, 27, 28))
 """Units that speech moves all the time: part of its own sentence."""
 _BLINK_FRAMES = 9
 _MOST_CLAUSES, _MOST_TOGETHER = 7, 3

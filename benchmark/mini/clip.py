@@ -56,7 +56,7 @@ class Take:
 def make(clip: Clip) -> MadeClip:
     """Makes one clip.
 
-    The motion and the texts depend on the clip's number only; the audio also on the utterances made before it in this
+    A clip without speech depends on its number only; one with speech also on the utterances made before it in this
     process (see :mod:`benchmark.mini.speech`).
 
     Raises:
