@@ -1,14 +1,15 @@
 """Text and motion in one space, part by part: the whole clip, its beginning, its middle, its end.
 
-An embedding is made of parts of equal length. The first is about the whole clip, the others each about a stretch of it:
-a soft window over the motion's time, and the same window over each text field, for texts tell things in order of time.
-What comes first and what last, left and right, head and face then weigh as much as what happens at all, and all parts
-being of one length, a motion that is wrong in one respect can be taught to be as far away as an altogether other one.
+An embedding is made of parts of equal length. The first is about the whole clip, read by a transformer. The others are
+each about a stretch of it: means of local features under a soft window over the motion's time, and under the same
+window over each text field, for texts tell things in order of time. Nothing else reaches them. So what comes first and
+what last, left and right, head and face weigh as much as what happens at all, and all parts being of one length, a
+motion that is wrong in one respect can be taught to be as far away as an altogether other one.
 
 Imports torch: import this module inside functions only.
 
 Source:
-    Petrovich et al. 2023, TMR, for the contrast of two transformer encoders with learned tokens; the parts are ours.
+    Petrovich et al. 2023, TMR, for the contrast of two transformer encoders with a learned token; the parts are ours.
 """
 
 import math
@@ -21,7 +22,7 @@ from torch.nn.functional import gelu, normalize
 from evaluators.retrieval.layout import PLACE
 from evaluators.retrieval.networks import sinusoids
 
-_KERNEL = 5
+_KERNEL, _LOCAL_KERNEL = 5, 3
 _TINY = 1e-6
 _WINDOW = 0.6
 """Half width of a part's window, in distances between parts."""
@@ -58,12 +59,13 @@ class PartEncoder(nn.Module):
         super().__init__()
         width, own = sizes.width, sizes.width // sizes.parts
         self.stride, self.parts, self.phases = stride, sizes.parts, sizes.phases
-        self.tokens = nn.Parameter(0.5 * torch.randn(sizes.parts, width))
+        self.token = nn.Parameter(0.5 * torch.randn(1, width))
         self.projection = nn.Linear(features, width)
         if head_pose:
             self.headpose_projection = nn.Linear(head_pose, width)
             self.phase_projection = nn.Linear(2 * sizes.phases, width)
         self.stem = nn.Conv1d(width, width, _KERNEL, stride, padding=_KERNEL // 2)
+        self.local = nn.Conv1d(width, width, _LOCAL_KERNEL, padding=_LOCAL_KERNEL // 2)
         layer = nn.TransformerEncoderLayer(width, sizes.heads, sizes.feed_forward, 0.0, "gelu", batch_first=True)
         self.transformer = nn.TransformerEncoder(layer, sizes.layers, enable_nested_tensor=False)
         self.outputs = nn.ModuleList(nn.Linear(width, own) for _ in range(sizes.parts))
@@ -87,22 +89,23 @@ class PartEncoder(nn.Module):
         mask, time = mask[:, :: self.stride], time[:, :: self.stride]
         if head_pose is not None:
             hidden = hidden + self.phase_projection(_half_waves(time, self.phases))
-        whole = torch.cat([self.tokens.expand(len(hidden), -1, -1), hidden], dim=1)
+        local = hidden + gelu(self.local((hidden * mask[..., None]).mT)).mT
+        whole = torch.cat([self.token.expand(len(hidden), -1, -1), hidden], dim=1)
         whole = whole + sinusoids(whole.shape[1], whole.shape[2], whole.device)
-        padded = torch.cat([mask.new_zeros(len(mask), self.parts), ~mask], dim=1)
+        padded = torch.cat([mask.new_zeros(len(mask), 1), ~mask], dim=1)
         encoded = self.transformer(whole, src_key_padding_mask=padded)
-        told = encoded[:, : self.parts] + self._stretches(encoded[:, self.parts :], mask, time)
+        told = torch.cat([encoded[:, :1], _stretches(local, mask, time, self.parts - 1)], dim=1)
         parts = [normalize(output(told[:, part]), dim=-1) for part, output in enumerate(self.outputs)]
         scaled: Tensor = torch.cat(parts, dim=-1) * math.sqrt(whole.shape[2] / self.parts)
         return scaled
 
-    def _stretches(self, steps: Tensor, mask: Tensor, time: Tensor) -> Tensor:
-        """Means of the steps (B, S, width) under each part's window, zero for the part about the whole clip."""
-        count = self.parts - 1
-        centres = (torch.arange(count, device=mask.device) + 0.5) / count
-        window = torch.exp(-(((time[:, None] - centres[:, None]) * count / _WINDOW) ** 2)) * mask[:, None]  # (B, P, S)
-        means = window @ steps / window.sum(-1, keepdim=True).clamp_min(_TINY)
-        return torch.cat([torch.zeros_like(means[:, :1]), means], dim=1)
+
+def _stretches(steps: Tensor, mask: Tensor, time: Tensor, count: int) -> Tensor:
+    """Means of the steps (B, S, width) under ``count`` windows of time: (B, count, width)."""
+    centres = (torch.arange(count, device=mask.device) + 0.5) / count
+    window = torch.exp(-(((time[:, None] - centres[:, None]) * count / _WINDOW) ** 2)) * mask[:, None]  # (B, count, S)
+    means: Tensor = window @ steps / window.sum(-1, keepdim=True).clamp_min(_TINY)
+    return means
 
 
 def _half_waves(time: Tensor, count: int) -> Tensor:
