@@ -1,10 +1,14 @@
 """The released networks and losses, against golden values; checkpoints by key."""
 
+import json
+import math
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmark.errors import InputError
@@ -25,6 +29,8 @@ from evaluators.retrieval.losses import (
     reconstruction,
 )
 from evaluators.retrieval.networks import RetrievalNetwork, Sizes
+from evaluators.retrieval.synchrony import SynchronyNetwork, SynchronySizes
+from evaluators.retrieval.timeline import TimelineNetwork, TimelineSizes
 
 Arrays = dict[str, Tensor]
 
@@ -112,6 +118,35 @@ def test_altered_motions_are_negatives_of_texts() -> None:
     assert float(plain) < float(far) < float(near)
 
 
+def _slow_info_nce(
+    text: Tensor, motion: Tensor, temperature: float, more: Tensor, more_ignored: Tensor, more_weight: float
+) -> float:
+    """Pair by pair: an altered motion stands ``more_weight`` times in the row of every text it does not fit."""
+
+    def attraction(one: Tensor, other: Tensor) -> float:
+        return math.exp(float(one @ other / (one.norm() * other.norm())) / temperature)
+
+    total, n = 0.0, len(text)
+    for i in range(n):
+        own = attraction(text[i], motion[i])
+        row = sum(attraction(text[i], motion[j]) for j in range(n))
+        row += sum(more_weight * attraction(text[i], more[m]) for m in range(len(more)) if not more_ignored[i, m])
+        column = sum(attraction(text[j], motion[i]) for j in range(n))
+        total -= math.log(own / row) + math.log(own / column)
+    return total / (2 * n)
+
+
+@pytest.mark.parametrize("weight", [1.0, 4.0, 0.25])
+def test_altered_motions_count_by_their_weight_and_not_where_they_still_fit(weight: float) -> None:
+    torch.manual_seed(1)
+    text, motion, more = torch.randn(5, 8), torch.randn(5, 8), torch.randn(7, 8)
+    ignored = torch.rand(5, 7) < 0.4
+    got = info_nce(text, motion, 0.3, more_motions=more, more_ignored=ignored, more_weight=weight)
+    assert float(got) == pytest.approx(_slow_info_nce(text, motion, 0.3, more, ignored, weight), rel=1e-5)
+    none = info_nce(text, motion, 0.3, more_motions=more, more_ignored=torch.ones_like(ignored), more_weight=weight)
+    assert float(none) == pytest.approx(float(info_nce(text, motion, 0.3)), rel=1e-6)
+
+
 def test_missing_unknown_and_misshapen_tensors_are_all_listed(shared: Path) -> None:
     state = read_released(shared / "golden" / "tmr_text_tiny.pth")
     sizes = infer_sizes(state, "x")
@@ -119,7 +154,7 @@ def test_missing_unknown_and_misshapen_tensors_are_all_listed(shared: Path) -> N
     state["surplus"] = torch.zeros(1)
     state["text_encoder.tokens"] = torch.zeros(3, 64)
     with pytest.raises(InputError) as caught:
-        build(state, sizes, "x")
+        build(state, RetrievalNetwork(sizes), "x")
     message = str(caught.value)
     assert len(caught.value.problems) == 3
     assert all(name in message for name in ("motion_decoder.final_layer.bias", "surplus", "text_encoder.tokens"))
@@ -139,13 +174,46 @@ def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:
         load_network(tmp_path / "c.safetensors")
 
 
-def test_stored_encoders_come_back_with_their_statistics(tmp_path: Path) -> None:
+NETWORKS = (
+    RetrievalNetwork(Sizes(9, 5, head_pose=6, latent=64, feed_forward=32, layers=1, dropout=0.0)),
+    TimelineNetwork(TimelineSizes(9, 5, width=32, feed_forward=16, layers=1, heads=2)),
+    SynchronyNetwork(SynchronySizes(9, 5, width=8, layers=2, code=3)),
+)
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: type(network).__name__)
+def test_stored_encoders_come_back_with_their_statistics(
+    network: RetrievalNetwork | TimelineNetwork | SynchronyNetwork, tmp_path: Path
+) -> None:
     torch.manual_seed(0)
-    network = RetrievalNetwork(Sizes(9, 5, head_pose=6, latent=64, feed_forward=32, layers=1, dropout=0.0)).eval()
+    network.eval()
     mean = np.arange(9, dtype=np.float32)
     save_network(tmp_path / "n.safetensors", network, {"mean": mean}, half=False)
     again, statistics = load_network(tmp_path / "n.safetensors")
     np.testing.assert_array_equal(statistics["mean"], mean)
-    sequence, mask = torch.randn(2, 4, 5), torch.ones(2, 4, dtype=torch.bool)
+    assert type(again) is type(network) and again.sizes == network.sizes
+    texts, mask = torch.rand(2, 6, 6 if isinstance(network, TimelineNetwork) else 5), torch.ones(2, 6, dtype=torch.bool)
+    motion = torch.randn(2, 6, 9)
+    pose = None if isinstance(network, SynchronyNetwork) else torch.randn(2, 6, 6)
     with torch.inference_mode():
-        assert torch.equal(again.text_encoder(sequence, mask)[0], network.text_encoder(sequence, mask)[0])
+        assert torch.equal(again.embed_condition(texts, mask), network.embed_condition(texts, mask))
+        assert torch.equal(again.embed_motion(motion, mask, pose), network.embed_motion(motion, mask, pose))
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: type(network).__name__)
+def test_stored_encoders_with_a_tensor_too_many_or_too_few_are_refused(
+    network: RetrievalNetwork | TimelineNetwork | SynchronyNetwork, tmp_path: Path
+) -> None:
+    path = tmp_path / "n.safetensors"
+    save_network(path, network, {"mean": np.zeros(9)}, half=True)
+    tensors = load_file(path)
+    del tensors["network.motion_encoder.projection.bias"]
+    tensors["network.surplus"] = torch.zeros(1)
+    metadata = {"sizes": json.dumps(asdict(network.sizes)), "kind": type(network).__name__}
+    save_file(tensors, path, metadata=metadata)
+    with pytest.raises(InputError) as caught:
+        load_network(path)
+    assert len(caught.value.problems) == 2
+    save_file(tensors, path, metadata={**metadata, "kind": "AnotherNetwork"})
+    with pytest.raises(InputError, match="not readable"):
+        load_network(path)
