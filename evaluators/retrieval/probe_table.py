@@ -7,21 +7,24 @@ from evaluators.retrieval.probes import ALL, AUDIO_PROBES, TEXT_PROBES, Requirem
 
 _WIDEST = 60
 """Characters of the last column."""
+_DIGITS = 4
+"""Of distances in cards."""
 
 
 def requirements(kind: Kind) -> dict[str, Requirement]:
-    """What probes must cost in the evaluators of the embedded benchmark, by probe."""
+    """What is required of probes in the evaluators of the embedded benchmark, by probe."""
     probes = TEXT_PROBES if kind == "text" else AUDIO_PROBES
     return {probe.name: probe.required for probe in probes if probe.required is not None}
 
 
 def missed(kind: Kind, probes: Mapping[str, ProbeScores]) -> tuple[str, ...]:
-    """Names of the probes that do not cost what is required; one that was not taken or concerns no clip is missed."""
+    """Names of the probes that are not as required; one that was not taken or concerns no clip is missed."""
     losses = {name: scores.loss for name, scores in probes.items()}
+    growths = {name: round(scores.distance_after - scores.distance_truth, _DIGITS) for name, scores in probes.items()}
     return tuple(
         name
         for name, required in requirements(kind).items()
-        if (loss := losses.get(name)) is None or not required.met(loss, losses)
+        if (loss := losses.get(name)) is None or not required.met(loss, losses, growths[name])
     )
 
 

@@ -115,28 +115,41 @@ Select = Callable[[Truth], NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class Requirement:
-    """What the loss of R@1 over the concerned clips must be for the evaluators of the embedded benchmark."""
+    """What the loss of R@1 over the concerned clips must be for the evaluators of the embedded benchmark.
+
+    Or what an alteration must do to distances, where rankings cannot see it.
+    """
 
     at_least: float | None = None
     more_than: float | None = None
     at_most: float | None = None
     grows_from: str | None = None
     """A probe of a smaller alteration, which must cost less."""
+    distance_grows: float | None = None
+    """By how much at least the mean distance of what belongs together must grow, over all clips."""
 
-    def met(self, loss: float, losses: Mapping[str, float | None]) -> bool:
-        """Whether a loss is as required, given those of the other probes by name."""
+    def met(self, loss: float, losses: Mapping[str, float | None], growth: float = 0.0) -> bool:
+        """Whether a probe is as required.
+
+        Args:
+            loss: Of R@1.
+            losses: Those of the other probes by name.
+            growth: Of the mean distance.
+        """
         smaller = losses.get(self.grows_from) if self.grows_from else None
         return (
             (self.at_least is None or loss >= self.at_least)
             and (self.more_than is None or loss > self.more_than)
             and (self.at_most is None or loss <= self.at_most)
             and (self.grows_from is None or (smaller is not None and loss > smaller))
+            and (self.distance_grows is None or growth >= self.distance_grows)
         )
 
     def __str__(self) -> str:
         bounds = ((">=", self.at_least), (">", self.more_than), ("<=", self.at_most))
         words = [f"{sign} {bound:g}" for sign, bound in bounds if bound is not None]
-        return ", ".join(words + ([f"> {self.grows_from.replace('_', ' ')}"] if self.grows_from else []))
+        words += [f"> {self.grows_from.replace('_', ' ')}"] if self.grows_from else []
+        return ", ".join(words + ([] if self.distance_grows is None else [f"distance + {self.distance_grows:g}"]))
 
 
 @dataclass(frozen=True)
@@ -240,6 +253,11 @@ def _shift(frames: int) -> Probe:
 
 _REVERSED = Probe("time_reversed", "every motion played backwards", _time_reversed, required=_ORDER_LOSS)
 _HALF = Probe("half_amplitude", "every face half way to neutral, the neck halved", _half_amplitude, required=_CLEARLY)
+_HALF_HEARD = replace(
+    _HALF,
+    what=f"{_HALF.what}; where all speech is embedded at one length, R@1 goes by direction and only distance tells",
+    required=Requirement(distance_grows=0.05),
+)
 _STATIC = Probe("static", "every clip's mean face and head pose, unmoving", _static, required=_CLEARLY)
 _NOISE = Probe(
     "noise_0.1",
@@ -305,7 +323,7 @@ AUDIO_PROBES: Sequence[Probe] = (
     *(_shift(frames) for frames in SHIFTS),
     *(_shift(-frames) for frames in SHIFTS),
     _REVERSED,
-    _HALF,
+    _HALF_HEARD,
     _STATIC,
     _NOISE,
     _SIBLING,

@@ -267,6 +267,19 @@ def test_requirements_bound_the_loss() -> None:
     assert grows.met(0.3, {"late_4": 0.2}) and not grows.met(0.3, {"late_4": 0.3}) and not grows.met(0.3, {})
 
 
+def test_where_rankings_cannot_see_amplitude_distances_must() -> None:
+    """Speech is embedded at one length: a motion half as far along its direction ranks all speech as before."""
+    own, text = PROBES["audio half_amplitude"], PROBES["half_amplitude"]
+    assert own.required == Requirement(distance_grows=0.05) and "one length" in own.what
+    assert text.required == Requirement(more_than=0.05) and "one length" not in text.what
+    assert own.required.met(0.0, {}, 0.05) and not own.required.met(0.9, {}, 0.0499)
+    blind = _scores(0.0).model_copy(update={"distance_truth": 0.6, "distance_after": 0.6499})
+    for scores, met in ((blind, False), (blind.model_copy(update={"distance_after": 0.65}), True)):
+        assert ("half_amplitude" in missed("audio", {"half_amplitude": scores})) is not met
+        line = probe_table("audio", {"half_amplitude": scores}, marked=True).split("\n")[2]
+        assert "distance + 0.05" in line and ("  yes  " if met else "  NO  ") in line
+
+
 def test_the_table_marks_what_is_not_met_and_what_was_not_measured_is_missed() -> None:
     losses = {"neck_zeroed": 0.1, "mirrored": 0.2, "time_reversed": None, "noise_0.1": 0.01, "late_5": 0.0}
     probes = {name: _scores(loss) for name, loss in losses.items()}
