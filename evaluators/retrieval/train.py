@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -170,7 +172,8 @@ def _prepare(
         return own, motion_basis(head, motions, own, preset.components, seed) if preset.components else None
 
     def told(ids: Sequence[str]) -> list[tuple[Told, ...]]:
-        return [told_by(corpus.texts(clip_id)) for clip_id in ids]
+        by_field = [told_by(corpus.texts(clip_id)) for clip_id in ids]
+        return [(reduce(or_, own),) for own in by_field] if preset.layout == "joined" else by_field
 
     against = told if kind == "text" and preset.alterations else None
     train, (statistics, basis) = load_clips(corpus, splits["train"], head, normalise, source, progress, against)
@@ -208,7 +211,7 @@ def _train(
         text_fields=TEXT_FIELDS if run.kind == "text" else (),
         layout=run.preset.layout,
         window=run.preset.crop[1] if run.kind == "audio" and run.preset.crop[0] == run.preset.crop[1] else None,
-        similarity=run.preset.similarity,
+        similarity="euclidean" if run.frame_by_frame else run.preset.similarity,
         parameters=_parameters(path),
         steps=state.step,
         selected_step=state.best_step,

@@ -203,6 +203,8 @@ def test_both_networks_learn_and_their_card_says_so(recipe: Preset, trained: Pat
     assert read_card(trained) == card
     assert card.networks["text"].steps == recipe.steps and card.networks["text"].layout == recipe.layout
     assert card.networks["audio"].steps == (recipe.synchrony.steps if recipe.synchrony else recipe.steps)
+    assert card.networks["text"].similarity == recipe.similarity
+    assert card.networks["audio"].similarity == "euclidean"  # the frame-by-frame network is always trained by distance
     kinds = type(evaluators.text.network), type(evaluators.audio.network)
     expected = (TimelineNetwork, SynchronyNetwork) if recipe.timeline else (RetrievalNetwork, RetrievalNetwork)
     assert kinds == expected
@@ -448,6 +450,12 @@ def test_what_texts_tell_is_told_field_by_field() -> None:
     )
     assert told_by(Texts("She smiles.", "", "The brows raise.", "The head hardly moves.", "")) == (Told(),) * 5
     assert Told(side=True) | Told(order=True) == Told(side=True, order=True)
+
+
+def test_a_joined_text_tells_all_that_its_fields_tell(tmp_path: Path) -> None:
+    """Altered motions were once looked up by field in the one text there was, and training broke off."""
+    card = _train(tmp_path, preset=replace(CLIPWISE, layout="joined", steps=2), has_audio=False)
+    assert card.networks["text"].steps == 2
 
 
 def test_splits_that_overlap_or_are_empty_and_unknown_presets_are_refused(tmp_path: Path) -> None:
