@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmark.errors import InputError, Problem
 from benchmark.protocol import FloatArray
 from benchmark.storage import content_hash
 from evaluators.metrics.distances import euclidean
@@ -96,6 +97,10 @@ class NetworkRun:
             return SynchronyNetwork(SynchronySizes(motion, condition, own.width, own.layers, own.code))
         common = (preset.latent, preset.feed_forward, preset.layers, preset.heads)
         if text and (line := preset.timeline) is not None:
+            if preset.layout != "placed":
+                raise InputError(
+                    Problem("the text network needs to know where a token stands", "preset", "layout placed")
+                )
             strides = line.motion_stride, line.condition_stride
             parts = TimelineSizes(
                 motion, condition - PLACE, preset.head_pose, *common, line.parts, *strides, line.phases

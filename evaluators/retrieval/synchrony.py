@@ -21,7 +21,8 @@ from torch.nn.functional import gelu, pad
 from benchmark.protocol import MAX_FRAMES
 
 _KERNEL = 5
-_TINY = 1e-6
+_SILENT = 1e-3
+"""Length of a clip's codes below which they are rounding: speech that never changes."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class SynchronyNetwork(nn.Module):
 
 def unit(code: Tensor) -> Tensor:
     """Codes (B, T, code) scaled to length one over the whole clip."""
-    scaled: Tensor = code / code.flatten(1).norm(dim=1).clamp_min(_TINY)[:, None, None]
+    scaled: Tensor = code / code.flatten(1).norm(dim=1).clamp_min(_SILENT)[:, None, None]
     return scaled
 
 
