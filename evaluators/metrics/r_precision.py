@@ -151,7 +151,7 @@ def _spec(kind: Literal["text", "audio"], k: int) -> MetricSpec:
             f"It depends strongly on the gallery size: a matcher with 0.48 at {GALLERY} has 0.71 at 8 and 0.22 at "
             f"256. Only values at {GALLERY} compare. Chance is {k}/{GALLERY} = {k / GALLERY:.4f}.",
             direction_caveat,
-            "Distances are Euclidean on the embeddings as the evaluator gives them: the released ones are not normalised "
+            "Distances are Euclidean on embeddings as the evaluator gives them: the released ones are not normalised "
             "although trained on cosines, the embedded ones have one length.",
             "Better than the truth row is no sign of quality: the evaluator is trained on the same distribution, and a "
             "generator that keeps to its centre is easier to retrieve than real motion.",
