@@ -42,8 +42,8 @@ LIMITS = """\
 - One head with one set of muscles: expression coefficients are the open head's, not FLAME's. Scores on `mini` are not
   comparable with scores on MMHead.
 - Annotators err, as in life: of two actions that follow one another about one pair in twelve is told in the wrong order
-  (29 of 355 pairs in 300 clips against their plans), and a studio take of reading carries the fixed sentence of an
-  expression. Some frames keep a jump of the tracker that the cleaning took for motion.
+  (29 of 355 pairs in 300 clips against their plans). Some frames keep a jump of the tracker that the cleaning took for
+  motion.
 - It is made to learn and to compare methods on a small machine, not to train anything for people's faces."""
 
 

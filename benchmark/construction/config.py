@@ -100,9 +100,13 @@ class Wording(_Section):
     """How much the rules leave out and blur, as a summary does."""
 
     omitted: float = Field(0.1, ge=0, lt=1)
-    """Chance that a movement is left out where there are three or more, and an action where there are two or more."""
+    """Chance that a movement of the face is left out where there are three or more, an action where there are two."""
     vague: float = Field(0.0, ge=0, lt=1)
-    """Chance that a movement, a side, an emotion or a scenario is told without saying which."""
+    """Chance that a movement of the face, an emotion or a scenario is told without saying which."""
+    omitted_head: float = Field(0.1, ge=0, lt=1)
+    """Chance that a movement of the head is left out where there are three or more."""
+    vague_head: float = Field(0.0, ge=0, lt=1)
+    """Chance that a movement of the head, or the side of an action, is told without saying which."""
 
 
 class Llm(_Section):

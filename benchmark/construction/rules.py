@@ -82,7 +82,7 @@ def write_expression(evidence: Evidence, rng: np.random.Generator, wording: Word
     if evidence.speech:
         leads.append(sentence(pick(phrases.SPEAKING.get(evidence.speech, phrases.SPEAKING["talk"]), rng)))
     items = unit_summary.expression_items(evidence, rng)
-    items = _summarised(items, phrases.VAGUE, rng, wording)
+    items = _summarised(items, phrases.VAGUE, rng, wording.omitted, wording.vague)
     if not items and not leads:
         if evidence.jaw_peak > 0.08:
             return sentence(f"{pick(phrases.THROUGHOUT, rng)}, {pick(phrases.SINGLE['jawDrop'], rng)}")
@@ -93,7 +93,7 @@ def write_expression(evidence: Evidence, rng: np.random.Generator, wording: Word
 def write_head_pose(evidence: Evidence, rng: np.random.Generator, wording: Wording = PLAIN) -> str:
     """Head movements in order of time, from the head-pose states and their angles."""
     items = head_items(evidence.head, rng)
-    items = _summarised(items, _VAGUE_HEAD, rng, wording)
+    items = _summarised(items, _VAGUE_HEAD, rng, wording.omitted_head, wording.vague_head)
     if items:
         return timed(items, evidence.frames, rng)
     if float(np.ptp(evidence.head.angles, axis=0).max()) > 5.0:
@@ -125,18 +125,22 @@ RULES: dict[str, Writer] = {
 
 
 def _summarised(
-    items: list[tuple[float, float, str]], vague: tuple[str, ...], rng: np.random.Generator, wording: Wording
+    items: list[tuple[float, float, str]],
+    blurred: tuple[str, ...],
+    rng: np.random.Generator,
+    omitted: float,
+    vague: float,
 ) -> list[tuple[float, float, str]]:
     """Movements less those left out, some of them told without saying which."""
-    kept = [item for item in items if len(items) < 3 or rng.random() >= wording.omitted]
-    return [(start, end, pick(vague, rng) if rng.random() < wording.vague else text) for start, end, text in kept]
+    kept = [item for item in items if len(items) < 3 or rng.random() >= omitted]
+    return [(start, end, pick(blurred, rng) if rng.random() < vague else text) for start, end, text in kept]
 
 
 def _action_words(action: str, evidence: Evidence, rng: np.random.Generator, wording: Wording) -> str:
     options = (
         phrases.ACTIONS.get(action) or _MORE_ACTIONS.get(action) or (f"does the action {action.replace('_', ' ')}",)
     )
-    side = _side_of(action, evidence) if rng.random() >= wording.vague else ""
+    side = _side_of(action, evidence) if rng.random() >= wording.vague_head else ""
     if not side:
         options = tuple(option for option in options if "{side}" not in option) or _UNSIDED.get(action, (action,))
     other = {"left": "right", "right": "left"}.get(side, "")

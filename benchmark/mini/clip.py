@@ -23,8 +23,11 @@ from benchmark.mini.speech import Speech, sing, speak
 from benchmark.mini.tracker import observe
 from benchmark.protocol import FPS, MAX_FRAMES, SAMPLE_RATE, Texts
 
-CONSTRUCTION = Config(wording=Wording(omitted=0.08, vague=0.03))
-"""Settings of the pipeline: texts leave out and blur more than by default, so that they do not tell all of a motion."""
+CONSTRUCTION = Config(wording=Wording(omitted=0.3, vague=0.15, omitted_head=0.03, vague_head=0.01))
+"""Settings of the pipeline: texts leave out and blur much of the face, so that they do not tell all of a motion, and
+what the head does has its weight."""
+SPEAKING = Config(wording=Wording(omitted=0.2, vague=0.1, omitted_head=0.03, vague_head=0.01))
+"""The same where there is speech, which hides much of the face by itself."""
 _SHORTEST, _TYPICAL_FRAMES = 40, 120
 _SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
 _STYLE_WEIGHTS = (0.72, 0.16, 0.12)
@@ -63,7 +66,7 @@ def make(clip: Clip) -> MadeClip:
         RuntimeError: The pipeline drops the clip, which none of the frozen corpus's clips meets.
     """
     shot = take(clip)
-    done = construct_clip(shot.raw, CONSTRUCTION, generator(2, clip.index, 3))
+    done = construct_clip(shot.raw, SPEAKING if clip.has_speech else CONSTRUCTION, generator(2, clip.index, 3))
     if isinstance(done, Dropped):
         raise RuntimeError(f"{clip.name} was dropped: {done.reason} ({done.detail})")
     speech = Speech(done.audio, shot.speech.phonemes) if shot.speech is not None and done.audio is not None else None

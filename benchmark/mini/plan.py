@@ -99,7 +99,7 @@ def text_plan(rng: np.random.Generator, tempo: float = 1.0) -> Plan:
         actions.append(_event(name, start, start + length, rng))
         begin += slot
     plan = Plan(frames, draw_moods(frames, rng), _in_time(actions))
-    return _with_extras(plan, rng, tempo, accents=int(rng.integers(0, 3)), gesture_chance=0.5)
+    return _with_extras(plan, rng, tempo, accents=int(rng.integers(0, 3)), gesture_chance=0.8)
 
 
 def speech_plan(frames: int, style: str, moods: tuple[Mood, ...], rng: np.random.Generator, tempo: float = 1.0) -> Plan:
@@ -119,8 +119,9 @@ def speech_plan(frames: int, style: str, moods: tuple[Mood, ...], rng: np.random
         length = min(rng.uniform(*ACTIONS[name].seconds) * FPS / tempo, frames * 0.8)
         start = rng.uniform(0.0, frames - length)
         actions.append(_event(name, start, start + length, rng))
-    plan = Plan(frames, moods, _in_time(actions), style=style, studio=not actions and bool(rng.random() < 0.7))
-    return _with_extras(plan, rng, tempo, accents=int(rng.integers(1, 5)), gesture_chance=0.7)
+    studio = not actions and style != "read" and bool(rng.random() < 0.7)
+    plan = Plan(frames, moods, _in_time(actions), style=style, studio=studio)
+    return _with_extras(plan, rng, tempo, accents=int(rng.integers(1, 5)), gesture_chance=0.85)
 
 
 def _expression_plan(rng: np.random.Generator) -> Plan:

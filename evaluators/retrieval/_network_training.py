@@ -347,7 +347,7 @@ def train_network(
 
 def _validate(run: NetworkRun, state: TrainingState) -> None:
     score = run.score(state.network)
-    if score > state.best_score:
+    if score >= state.best_score:  # of equals the later one, which was trained for longer
         state.best_score, state.best_step = score, state.step
         state.best = {key: value.detach().cpu().clone() for key, value in state.network.state_dict().items()}
 

@@ -151,7 +151,7 @@ def test_nothing_is_left_out_when_the_wording_omits_nothing() -> None:
     neck[5:25, 1], neck[35:55, 2], neck[65:85, 0] = 0.25, 0.25, 0.25
     evidence = _evidence(_BUSY, neck, _DONE)
     for seed in range(40):
-        texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.0))
+        texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.0, omitted_head=0.0))
         assert all(re.search(verb, texts.action) for verb in _VERBS.values()), texts.action
         assert len(texts.detail_expression.split(". ")) == 4, texts.detail_expression
         assert len(texts.detail_head_pose.split(". ")) == 3, texts.detail_head_pose
@@ -162,7 +162,7 @@ def test_the_wording_omits_movements_and_actions_as_often_as_it_is_set() -> None
     for omitted in (0.1, 0.5):
         actions = sentences = 0
         for seed in range(400):
-            texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=omitted))
+            texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=omitted, omitted_head=omitted))
             actions += sum(bool(re.search(verb, texts.action)) for verb in _VERBS.values())
             sentences += len(texts.detail_expression.split(". "))
         assert actions / (400 * 5) == pytest.approx(1.0 - omitted, abs=0.05)
@@ -172,7 +172,7 @@ def test_the_wording_omits_movements_and_actions_as_often_as_it_is_set() -> None
 def test_the_only_action_and_the_only_movements_are_never_left_out() -> None:
     evidence = _evidence((Span("AU12", 2, 20, 0.8), Span("AU4", 60, 90, 0.8)))
     for seed in range(30):
-        texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.99))
+        texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.99, omitted_head=0.99))
         assert "smile" in texts.action
         assert len(texts.detail_expression.split(". ")) == 2
 
@@ -182,7 +182,7 @@ def test_vague_wording_hides_sides_emotions_scenarios_and_movements() -> None:
     told = dict.fromkeys((0.0, 0.9), 0)
     for vague in told:
         for seed in range(100):
-            texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.0, vague=vague))
+            texts = write_texts(evidence, clip_rng(seed, "A_b_0"), Wording(omitted=0.0, vague=vague, vague_head=vague))
             told[vague] += "left" in texts.action
             told[vague] += bool(re.search("happy|cheerful", texts.emotion))
             told[vague] += bool(re.search("left", texts.detail_expression))
