@@ -24,6 +24,7 @@ from evaluators.retrieval.timeline import TimelineNetwork, TimelineSizes
 RELEASED_HEADS = 4
 """Attention heads of the released networks: the one size their tensors do not tell."""
 _SHOWN = 8
+_PROJECTION = "motion_encoder.projection.weight"
 _SIZES: dict[str, type[Sizes] | type[TimelineSizes] | type[SynchronySizes]] = {
     "RetrievalNetwork": Sizes,
     "TimelineNetwork": TimelineSizes,
@@ -129,7 +130,9 @@ def load_released(path: Path) -> RetrievalNetwork:
     return build(state, RetrievalNetwork(infer_sizes(state, str(path))), str(path))
 
 
-def save_network(path: Path, network: Network, arrays: Mapping[str, NDArray[Any]], *, half: bool) -> None:
+def save_network(
+    path: Path, network: Network, arrays: Mapping[str, NDArray[Any]], *, half: bool, rank: int | None = None
+) -> None:
     """Writes encoders (not the decoder) and normalisation statistics as safetensors, sizes in the metadata.
 
     Args:
@@ -137,14 +140,19 @@ def save_network(path: Path, network: Network, arrays: Mapping[str, NDArray[Any]
         network: Trained network.
         arrays: Statistics to keep beside the weights, float32.
         half: Whether the weights are stored as float16.
+        rank: Of the motion projection, where it was trained in a basis of that size: it is stored as two factors,
+            which takes half the room.
     """
     from safetensors.torch import save_file
 
-    tensors = {
-        f"network.{key}": value.detach().cpu().to(torch.float16 if half else torch.float32).contiguous()
-        for key, value in network.state_dict().items()
-        if not key.startswith("motion_decoder.")
-    }
+    state = {key: value.detach().cpu() for key, value in network.state_dict().items()}
+    state = {key: value for key, value in state.items() if not key.startswith("motion_decoder.")}
+    if rank is not None:
+        left, values, right = torch.linalg.svd(state.pop(_PROJECTION), full_matrices=False)
+        root = values[:rank].sqrt()
+        state |= {f"{_PROJECTION}.left": left[:, :rank] * root, f"{_PROJECTION}.right": root[:, None] * right[:rank]}
+    kind = torch.float16 if half else torch.float32
+    tensors = {f"network.{key}": value.to(kind).contiguous() for key, value in state.items()}
     tensors |= {
         f"statistics.{key}": torch.from_numpy(np.array(value, dtype=np.float32)) for key, value in arrays.items()
     }
@@ -173,6 +181,9 @@ def load_network(path: Path) -> tuple[Network, dict[str, NDArray[np.float32]]]:
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(Problem("not readable", str(path), expected, str(error))) from error
     state = {key.removeprefix("network."): value for key, value in tensors.items() if key.startswith("network.")}
+    if f"{_PROJECTION}.left" in state and f"{_PROJECTION}.right" in state:
+        left, right = state.pop(f"{_PROJECTION}.left"), state.pop(f"{_PROJECTION}.right")
+        state[_PROJECTION] = left.float() @ right.float()
     statistics = {
         key.removeprefix("statistics."): value.float().numpy()
         for key, value in tensors.items()

@@ -235,7 +235,8 @@ def _store(path: Path, run: "NetworkRun", state: "TrainingState") -> None:
             "condition_std": np.asarray(own.condition_std),
             "neutral": run.neutral.reshape(-1),
         }
-    save_network(path, network, arrays, half=run.preset.half)
+    rank = None if run.basis is None else run.basis.shape[1]
+    save_network(path, network, arrays, half=run.preset.half, rank=rank)
 
 
 def _parameters(path: Path) -> int:
