@@ -208,14 +208,15 @@ def test_the_neck_turns_the_head_and_not_the_shoulders() -> None:
     assert turned[open_head().face_ids][:, 0].min() > 5  # turning left moves the face to the subject's left
 
 
-def test_coefficients_of_plausible_faces_have_unit_spread() -> None:
-    from benchmark.mini.head_shape import sample_activations
+def test_coefficients_of_plausible_faces_all_spread_alike_and_as_performed_clips_want() -> None:
+    """Sampled faces are livelier than performed clips, whose coefficients spread by about 0.93 as real tracks' do."""
+    from benchmark.mini.head_shape import _PERFORMED, sample_activations
 
     activations = sample_activations(np.random.default_rng(1), 4000)
     assert activations.min() >= 0
     assert activations.max() <= 1
     spread = (activations @ shipped.channel_matrix()).std(axis=0)
-    assert np.abs(spread - 1).max() < 0.15
+    assert np.abs(_PERFORMED * spread - 1).max() < 0.15
 
 
 def test_the_script_makes_the_shipped_head_again(rebuilt: dict[str, NDArray[Any]]) -> None:
