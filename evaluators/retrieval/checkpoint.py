@@ -152,7 +152,11 @@ def save_network(
         root = values[:rank].sqrt()
         state |= {f"{_PROJECTION}.left": left[:, :rank] * root, f"{_PROJECTION}.right": root[:, None] * right[:rank]}
     kind = torch.float16 if half else torch.float32
-    tensors = {f"network.{key}": value.to(kind).contiguous() for key, value in state.items()}
+    # Rounding the left factor would blur just those directions that motions move in; the right one's errors spread.
+    tensors = {
+        f"network.{key}": value.to(torch.float32 if key.endswith(".left") else kind).contiguous()
+        for key, value in state.items()
+    }
     tensors |= {
         f"statistics.{key}": torch.from_numpy(np.array(value, dtype=np.float32)) for key, value in arrays.items()
     }

@@ -14,7 +14,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 def shipped_evaluators() -> tuple[str, ...]:
-    """Names of the evaluators that come with mmbench: the ids of their tracks, with ``/seed1`` for another seed's."""
+    """Names of the evaluators that come with mmbench: the ids of their tracks, with ``/second`` for another seed's."""
     return tuple(sorted(path.parent.relative_to(WEIGHTS).as_posix() for path in WEIGHTS.rglob(CARD)))
 
 

@@ -13,7 +13,7 @@ PAPER = {"mini/talking@1": 0.843, "mini/text2motion@1": 0.678}
 
 
 def test_every_track_has_two_seeds() -> None:
-    assert set(CARDS) == {name for track in FROZEN_TRACKS for name in (track, f"{track}/seed1")}
+    assert set(CARDS) == {name for track in FROZEN_TRACKS for name in (track, f"{track}/second")}
     assert len({network.sha256 for card in CARDS.values() for network in card.networks.values()}) == 6
 
 
@@ -31,7 +31,7 @@ def test_all_weights_together_are_small() -> None:
 def test_truth_is_found_as_in_the_paper_and_not_always(name: str) -> None:
     scores = CARDS[name].networks["text"].scores["test"]
     assert scores.n == 640 and scores.r_precision_1 is not None
-    assert PAPER[name.removesuffix("/seed1")] <= scores.r_precision_1 <= 0.95
+    assert PAPER[name.removesuffix("/second")] <= scores.r_precision_1 <= 0.95
     if "talking" in name:
         heard = CARDS[name].networks["audio"].scores["test"].r_precision_1
         assert heard is not None and heard >= 0.885

@@ -252,7 +252,7 @@ def test_a_network_trained_on_coordinates_is_the_same_network_on_vertices(kind: 
 
 
 def test_a_second_seed_is_kept_below_the_first(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("mini/talking@1", "mini/talking@1/seed1")
+    names = ("mini/talking@1", "mini/talking@1/second")
     for name in reversed(names):
         shutil.copytree(trained, tmp_path / name, dirs_exist_ok=True)
     monkeypatch.setattr(load, "WEIGHTS", tmp_path)
