@@ -1,7 +1,7 @@
 """Sizes and settings that retrieval networks are trained with."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from evaluators.retrieval.layout import TextLayout
 
@@ -122,16 +122,7 @@ EMBEDDED = Preset(
     false_negative=0.95,
     field_dropout=0.3,
     crop=(40, 120),
-    alterations=(
-        "neck_zeroed",
-        "neck_mirrored",
-        "neck_reversed",
-        "neck_exchanged",
-        "face_mirrored",
-        "face_reversed",
-        "mirrored",
-        "time_reversed",
-    ),
+    alterations=get_args(Alteration),
     altered_weight=4.0,
     timeline=Timeline(),
     synchrony=Synchrony(),
