@@ -26,7 +26,7 @@ from evaluators.retrieval.evaluator import Statistics
 from evaluators.retrieval.layout import PLACE
 from evaluators.retrieval.losses import false_negatives, four_kl_terms, info_nce, reconstruction
 from evaluators.retrieval.networks import RetrievalNetwork, Sizes
-from evaluators.retrieval.presets import Preset
+from evaluators.retrieval.presets import Preset, Synchrony
 from evaluators.retrieval.synchrony import SynchronyNetwork, SynchronySizes, synchrony_loss
 from evaluators.retrieval.timeline import TimelineNetwork, TimelineSizes
 from evaluators.retrieval.training_state import TrainingState
@@ -74,26 +74,25 @@ class NetworkRun:
         return TrainingState(network, torch.optim.AdamW(network.parameters(), lr=self.highest_rate, fused=True))
 
     @property
-    def frame_by_frame(self) -> bool:
-        """Whether this is the audio network that judges synchrony."""
-        return self.kind == "audio" and self.preset.synchrony is not None
+    def synchrony(self) -> Synchrony | None:
+        """Settings of the audio network that judges frame by frame; None where another network is trained."""
+        return self.preset.synchrony if self.kind == "audio" else None
 
     @property
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
-        return self.preset.synchrony.steps if self.frame_by_frame and self.preset.synchrony else self.preset.steps
+        return (self.synchrony or self.preset).steps
 
     @property
     def highest_rate(self) -> float:
         """The largest learning rate."""
-        own = self.preset.synchrony
-        return own.learning_rate if self.frame_by_frame and own else self.preset.learning_rate
+        return (self.synchrony or self.preset).learning_rate
 
     def _new_network(self) -> Network:
         preset, text = self.preset, self.kind == "text"
         motion = self.statistics.n_face * 3 if self.basis is None else self.basis.shape[1]
         condition = self.train.conditions[0][0].shape[1]
-        if not text and (own := preset.synchrony) is not None:
+        if (own := self.synchrony) is not None:
             return SynchronyNetwork(SynchronySizes(motion, condition, own.width, own.layers, own.code))
         common = (preset.latent, preset.feed_forward, preset.layers, preset.heads)
         if text and (line := preset.timeline) is not None:
@@ -145,7 +144,7 @@ class NetworkRun:
         return self.highest_rate * min(1.0, (step + 1) * _WARM_UP / self.steps) * left
 
     def _synchrony_loss(self, network: SynchronyNetwork, pairs: list[Pair], rng: np.random.Generator) -> Tensor:
-        own = self.preset.synchrony
+        own = self.synchrony
         assert own is not None
         channels = [
             (

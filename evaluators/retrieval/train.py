@@ -211,7 +211,7 @@ def _train(
         text_fields=TEXT_FIELDS if run.kind == "text" else (),
         layout=run.preset.layout,
         window=run.preset.crop[1] if run.kind == "audio" and run.preset.crop[0] == run.preset.crop[1] else None,
-        similarity="euclidean" if run.frame_by_frame else run.preset.similarity,
+        similarity="euclidean" if run.synchrony else run.preset.similarity,
         parameters=_parameters(path),
         steps=state.step,
         selected_step=state.best_step,
