@@ -189,4 +189,6 @@ def read_clips(path: Path) -> Clips:
         return Clips(ids=ids, **{"audio": None, "motion": None, **tensors})
     except (OSError, ValueError, KeyError, TypeError) as error:
         mend = "run mmbench train --prepare again"
-        raise InputError(Problem("no training features", str(path), "a file of training features", str(error), mend)) from error
+        raise InputError(
+            Problem("no training features", str(path), "a file of training features", str(error), mend)
+        ) from error

@@ -89,7 +89,8 @@ class Network(Protocol):
 
     def losses(self, batch: "Batch") -> dict[str, "Tensor"]:
         """Scalars by name: ``loss`` is minimised in training; in evaluation mode the weights of the lowest
-        ``selection`` are kept, or of the lowest ``loss`` where there is none."""
+        ``selection`` are kept, or of the lowest ``loss`` where there is none.
+        """
 
     def generate(self, batch: "Batch", draws: "Draws") -> "Tensor":
         """Motions for a batch, in evaluation mode: (B, T, 56) parameters, or (B, T, n_region, 3) vertices in metres.
