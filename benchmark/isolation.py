@@ -98,7 +98,8 @@ def generate(
         run = Run(plan, bundle, Parts(out / PARTS_FOLDER / plan.key(bundle.sha256)[:32]))
         run.restore(progress)
         tasks = plan.tasks(len(bundle.frames), run.parts.__contains__)
-        with closing(run_tasks(submission, room, tasks, out / LOG_NAME, timeout, start_timeout)) as outcomes:
+        asked = run_tasks(submission, room, tasks, out / LOG_NAME, timeout, start_timeout, track=track)
+        with closing(asked) as outcomes:
             for outcome in outcomes:
                 run.accept(outcome)
                 run.report(progress)
@@ -262,7 +263,7 @@ def _write(
         name=card.name,
         version=card.version,
         kind=card.kind,
-        card=card.model_dump(mode="json"),
+        card=card.record(),
         card_sha256=plan.submission.card_sha256,
         code_sha256=plan.submission.code_sha256,
         output=card.output,

@@ -138,13 +138,14 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
 class Worker:
     """A running generator process with a list of tasks; a context manager that always stops it."""
 
-    def __init__(self, submission: Submission, room: Room, tasks: Sequence[Task], log_file: Path) -> None:
+    def __init__(self, submission: Submission, room: Room, tasks: Sequence[Task], log_file: Path, track: str) -> None:
         card = submission.card
         job = {
             "submission": str(room.submission),
             "entry": card.entry,
             "output": card.output,
             "needs_training_clips": card.needs_training_clips,
+            **({"track": track} if card.needs_track else {}),
             "bundle": str(room.bundle),
             "outbox": str(room.outbox),
             "tasks": [asdict(task) for task in tasks],
@@ -230,6 +231,8 @@ def run_tasks(
     timeout: float,
     start_timeout: float,
     on_ready: Callable[[str], None] | None = None,
+    *,
+    track: str = "",
 ) -> Generator[Outcome, None, None]:
     """Has a submission answer tasks, in order; close the iterator to stop early.
 
@@ -244,6 +247,7 @@ def run_tasks(
         timeout: Seconds each task may take.
         start_timeout: Seconds the entry may take to be built.
         on_ready: Told once the entry is built, with the heavy packages it loaded.
+        track: Track id with version, told to the entry if its card asks for it.
 
     Raises:
         InputError: The entry cannot be built.
@@ -251,7 +255,7 @@ def run_tasks(
     left = deque(tasks)
     deaths = 0
     while left:
-        with Worker(submission, room, list(left), log) as worker:
+        with Worker(submission, room, list(left), log, track) as worker:
             loaded = worker.wait_ready(start_timeout)
             if on_ready is not None:
                 on_ready(loaded)

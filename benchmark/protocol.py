@@ -89,8 +89,9 @@ class TrainingClip:
 class Generator(Protocol):
     """What a code submission's entry must build.
 
-    The entry is called once in the submission's own process: without arguments, or with
-    ``training_clips=Sequence[TrainingClip]`` when the card says ``needs_training_clips = true``.
+    The entry is called once in the submission's own process: without arguments, or by keyword with
+    ``training_clips=Sequence[TrainingClip]`` when the card says ``needs_training_clips = true``, and with
+    ``track="mini/talking@1"``, the id of the track it is asked on, when the card says ``needs_track = true``.
     """
 
     def generate(self, conditions: Sequence[Condition], seed: int) -> Sequence[Motion | None]:

@@ -83,6 +83,8 @@ class Card(BaseModel):
     """what it was trained on, in words; "none" if it was not trained"""
     needs_training_clips: bool = False
     """true to be handed the texts and motions of the track's training split; code only"""
+    needs_track: bool = False
+    """true to be told the track's id, for weights that differ by track; code only"""
     url: Annotated[str, AfterValidator(_web_address)]
     """http or https address of the paper, code or project"""
     description: str = ""
@@ -98,7 +100,13 @@ class Card(BaseModel):
             raise ValueError("a code submission has an entry" if self.kind == "code" else "only code has an entry")
         if self.kind == "predictions" and self.needs_training_clips:
             raise ValueError("only code can be handed training clips: needs_training_clips")
+        if self.kind == "predictions" and self.needs_track:
+            raise ValueError("only code can be told the track: needs_track")
         return self
+
+    def record(self) -> dict[str, Any]:
+        """The card for records of what was made; keys that came later only where used, so that old hashes stay."""
+        return self.model_dump(mode="json", exclude=None if self.needs_track else {"needs_track"})
 
     def enters(self, track: str) -> bool:
         """Whether the submission enters this track, given with its version."""

@@ -104,14 +104,8 @@ def _stand_in(path: Path, faults: list[Problem]) -> Card | None:
     """The card without its faults if they do not touch how the submission is run, so that its code is checked too."""
     where = f"{path / CARD_NAME}: "
     wrong = {fault.where.removeprefix(where).partition(".")[0] for fault in faults if fault.where.startswith(where)}
-    harmless = {
-        "name": "x",
-        "version": "0",
-        "authors": ["x"],
-        "licence": "x",
-        "training_data": "x",
-        "url": "http://x.x",
-    }
+    harmless: dict[str, object] = {"name": "x", "version": "0", "authors": ["x"], "licence": "x", "training_data": "x"}
+    harmless["url"] = "http://x.x"
     try:
         table = tomllib.loads((path / CARD_NAME).read_text(encoding="utf-8"))
         kept = {key: value for key, value in table.items() if key not in wrong}
@@ -149,12 +143,21 @@ def _entry_problems(card: Card, path: Path, files: list[str]) -> list[Problem]:
 
 
 def _check_code(card: Card, folder: Path, report: ValidationReport) -> None:
-    """Builds the entry in its own process and has it make a few motions: seed a, seed b, seed a again."""
-    submission = Submission(card, folder, "", code_hash(folder))
+    """Tries the entry out: once, or once a track for those that are told the track."""
     if (folder / PREDICTIONS_FOLDER).is_dir():
         report.notes.append(f"{PREDICTIONS_FOLDER}/ is not used: the card says kind = code")
     tasks = _tasks_entered(card)
     kinds = [audio for audio, task in ((True, "talking"), (False, "text2motion")) if task in tasks] or [True]
+    told = [track for track in FROZEN_TRACKS.values() if card.needs_track and card.enters(track.id)]
+    for track in told:
+        _try_code(card, folder, report, [track.has_audio], track.id)
+    if not told:
+        _try_code(card, folder, report, kinds, card.tracks[0])
+
+
+def _try_code(card: Card, folder: Path, report: ValidationReport, kinds: list[bool], track: str) -> None:
+    """Builds the entry in its own process and has it make a few motions: seed a, seed b, seed a again."""
+    submission = Submission(card, folder, "", code_hash(folder))
     conditions = [condition for audio in kinds for condition in trial_conditions(audio)]
     positions = tuple(range(len(conditions)))
     asked = [Task(f"{k}-0", k, positions, seed, (seed,) * len(positions)) for k, seed in enumerate((11, 12, 11))]
@@ -175,6 +178,7 @@ def _check_code(card: Card, folder: Path, report: ValidationReport) -> None:
                 TRIAL_TIMEOUT,
                 TRIAL_TIMEOUT,
                 lambda loaded: _note_start(loaded, begin, report),
+                track=track,
             )
             for outcome in outcomes:
                 run.accept(outcome)

@@ -49,11 +49,14 @@ def main(job_path: str) -> int:
 
 
 def build(job: dict[str, Any]) -> Any:
-    """Imports the entry's module from the submission's folder and calls the entry."""
+    """Imports the entry's module from the submission's folder and calls the entry with what its card asks for."""
     module, _, name = job["entry"].partition(":")
     sys.path.insert(0, job["submission"])
     entry = getattr(importlib.import_module(module), name)
-    generator = entry(training_clips=read_training(Path(job["bundle"]))) if job["needs_training_clips"] else entry()
+    wanted: dict[str, Any] = {"track": job["track"]} if "track" in job else {}
+    if job["needs_training_clips"]:
+        wanted["training_clips"] = read_training(Path(job["bundle"]))
+    generator = entry(**wanted)
     if not callable(getattr(generator, "generate", None)):
         raise TypeError(
             f"{job['entry']} gives a {type(generator).__name__} without a method generate(conditions, seed)"

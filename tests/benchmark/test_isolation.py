@@ -357,6 +357,35 @@ def test_training_clips_are_read_only_for_those_who_need_them(tmp_path: Path) ->
         run(write_code(tmp_path / "t", needs_training_clips=True), tmp_path / "out")
 
 
+TOLD = """
+    import numpy as np
+    from benchmark.protocol import Motion
+
+    class Make:
+        def __init__(self, **told):
+            print("told", {key: told[key] if key == "track" else len(told[key]) for key in sorted(told)})
+
+        def generate(self, conditions, seed):
+            return [Motion(np.zeros((c.frames, 56), np.float32)) for c in conditions]
+"""
+
+
+def test_the_track_is_told_to_those_who_ask_for_it_beside_training_clips_or_alone(tmp_path: Path) -> None:
+    def told(name: str, **card: bool) -> str:
+        folder = write_code(tmp_path / name, TOLD, stochastic=False, **card)
+        training = [TrainingClip("t", Texts("x", "", "", "", ""), motion(7))]
+        out = tmp_path / f"{name}-out"
+        predictions = run(folder, out, "a", track="mini/text2motion@1", training_clips=lambda: training)
+        assert predictions.complete and predictions.record is not None
+        assert ("needs_track" in predictions.record.card) == card.get("needs_track", False)
+        return (out / LOG_NAME).read_text()
+
+    assert told("nothing") == "told {}\n"
+    assert told("track", needs_track=True) == "told {'track': 'mini/text2motion@1'}\n"
+    both = told("both", needs_track=True, needs_training_clips=True)
+    assert both == "told {'track': 'mini/text2motion@1', 'training_clips': 1}\n"
+
+
 def test_a_flood_of_output_neither_blocks_nor_fills_the_log(tmp_path: Path) -> None:
     code = NOISE.replace("rng =", "print('x' * 5_000_000); print('the end'); rng =")
     assert run(write_code(tmp_path / "s", code), tmp_path / "out", "a").complete

@@ -45,6 +45,7 @@ def test_a_right_card_is_read_and_says_which_tracks_it_enters(tmp_path: Path) ->
         ({"batch_size": 0}, ["batch_size", "greater than or equal to 1"]),
         ({"name": "a/b"}, ["name", "letters, digits"]),
         ({"kind": "predictions"}, ["only code has an entry"]),
+        ({"needs_track": "mini/talking@1"}, ["needs_track", "boolean"]),
     ],
 )
 def test_each_mistake_in_a_card_is_explained(tmp_path: Path, changes: dict[str, Any], said: list[str]) -> None:
@@ -176,6 +177,33 @@ def test_validation_tries_training_clips_and_both_kinds_of_track(tmp_path: Path)
     report = validate(write_code(tmp_path, code, needs_training_clips=True, tracks=["*"], stochastic=False))
     assert report.problems == []
     assert report.notes == ["the motion stands still for 4 of 4 trial conditions"]
+
+
+def test_an_entry_that_is_told_the_track_is_tried_on_every_track_it_enters(tmp_path: Path) -> None:
+    code = """
+        import numpy as np
+        from benchmark.protocol import Motion
+
+        class Make:
+            def __init__(self, track):
+                self.audio = {"mini/talking@1": True, "mini/text2motion@1": False}[track]
+
+            def generate(self, conditions, seed):
+                assert all((c.audio is not None) == self.audio for c in conditions)
+                rng = np.random.default_rng(0)
+                return [Motion(rng.normal(0, 0.1, (c.frames, 56)).astype(np.float32)) for c in conditions]
+    """
+    report = validate(write_code(tmp_path, code, needs_track=True, tracks=["*"], stochastic=False))
+    assert (report.problems, report.notes) == ([], [])
+    broken = code.replace('"mini/text2motion@1"', '"mini/text2motion@9"')
+    [problem] = validate(write_code(tmp_path, broken, needs_track=True, tracks=["*"], stochastic=False)).problems
+    assert "KeyError: 'mini/text2motion@1'" in str(problem)
+
+
+def test_predictions_cannot_be_told_the_track(tmp_path: Path) -> None:
+    folder = write_predictions(tmp_path, [{"a": motion(9)}], needs_track=True)
+    with pytest.raises(InputError, match="only code can be told the track"):
+        load_submission(folder)
 
 
 def test_all_mistakes_of_a_predictions_folder_are_told_at_once(tmp_path: Path) -> None:
