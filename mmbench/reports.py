@@ -4,8 +4,9 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -241,8 +242,6 @@ def print_probes(setup: "Setup", names: Sequence[str], as_json: bool) -> None:
     Raises:
         CheckFailedError: Shipped encoders miss what is required of them on their own track's test split.
     """
-    from dataclasses import replace
-
     from evaluators.probing import probe_track
 
     with progress_bar() as bar:
@@ -268,3 +267,22 @@ def _corpus(path: Path | None) -> "Corpus":
         return load_corpus(path)
     with progress_bar() as progress:
         return embedded_corpus(progress)
+
+
+def train_model(setup: "Setup", model: str, track: str, prepare: bool, **options: Any) -> None:
+    """Trains a reference model, or only prepares its features, and says where the result lies."""
+    from reference_models import train
+
+    with progress_bar() as bar:
+        setup = replace(setup, progress=bar)
+        [found] = setup.tracks([track])
+        features = options["features"]
+        corpus = None if train.are_prepared(features) else setup.read_corpus
+        if prepare:
+            encoders = train.encoders_of(model, options["preset"], options["text_encoder"], options["audio_encoder"])
+            folders = [train.prepare(found, corpus, features, encoders, bar)]
+        else:
+            head = setup.read_head if setup.head is not None else None
+            folders = train.train(model, track=found, corpus=corpus, head=head, progress=bar, say=_say, **options)
+    for folder in folders:
+        typer.echo(folder)

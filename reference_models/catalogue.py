@@ -22,6 +22,8 @@ class Entry:
     """Networks that are trained before it and frozen."""
     model: bool = True
     """Whether it generates motions: a model of its own, not only a step towards one."""
+    hears: bool = False
+    """Whether it is given speech on tracks that have it."""
     talking_only: bool = False
     """Whether it cannot do without speech."""
 
@@ -45,18 +47,18 @@ class Entry:
 
 NETWORKS: dict[str, Entry] = {
     "vqvae": Entry("vqvae", "VQVAE"),
-    "mm2face": Entry("mm2face", "MM2Face", needs=("vqvae",)),
+    "mm2face": Entry("mm2face", "MM2Face", needs=("vqvae",), hears=True),
     "t2m_gpt": Entry("t2m_gpt", "T2MGPT", needs=("vqvae",)),
     "tm2t_tokenizer": Entry("vqvae", "VQVAE", model=False),
     "tm2t_captioner": Entry("tm2t", "Captioner", needs=("tm2t_tokenizer",), model=False),
     "tm2t": Entry("tm2t", "TM2T", needs=("tm2t_tokenizer", "tm2t_captioner")),
     "mdm": Entry("mdm", "MDM"),
-    "faceformer": Entry("faceformer", "FaceFormer", talking_only=True),
+    "faceformer": Entry("faceformer", "FaceFormer", hears=True, talking_only=True),
     "codetalker_codes": Entry("codetalker", "FaceCodes", model=False, talking_only=True),
-    "codetalker": Entry("codetalker", "CodeTalker", needs=("codetalker_codes",), talking_only=True),
-    "selftalk": Entry("selftalk", "SelfTalk", talking_only=True),
-    "imitator": Entry("imitator", "Imitator", talking_only=True),
-    "facediffuser": Entry("facediffuser", "FaceDiffuser", talking_only=True),
+    "codetalker": Entry("codetalker", "CodeTalker", needs=("codetalker_codes",), hears=True, talking_only=True),
+    "selftalk": Entry("selftalk", "SelfTalk", hears=True, talking_only=True),
+    "imitator": Entry("imitator", "Imitator", hears=True, talking_only=True),
+    "facediffuser": Entry("facediffuser", "FaceDiffuser", hears=True, talking_only=True),
 }
 MODELS = tuple(name for name, entry in NETWORKS.items() if entry.model)
 """Names that ``mmbench train`` and ``mmbench reproduce`` take."""
