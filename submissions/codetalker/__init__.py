@@ -1,0 +1,1 @@
+"""CodeTalker as a submission."""

@@ -1,0 +1,1 @@
+"""FaceDiffuser as a submission."""

@@ -1,0 +1,1 @@
+"""FaceFormer as a submission."""

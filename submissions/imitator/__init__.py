@@ -1,0 +1,1 @@
+"""Imitator as a submission."""

@@ -1,0 +1,1 @@
+"""MDM as a submission."""

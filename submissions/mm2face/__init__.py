@@ -1,0 +1,1 @@
+"""MM2Face as a submission."""

@@ -1,0 +1,1 @@
+"""SelfTalk as a submission."""

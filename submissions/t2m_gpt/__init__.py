@@ -1,0 +1,1 @@
+"""T2MGPT as a submission."""

@@ -1,0 +1,1 @@
+"""TM2T as a submission."""
