@@ -101,7 +101,7 @@ def fit(fabric: Fabric, run: "Run", clips: dict[str, "Clips"], resume: bool, pro
         last = step + 1 == schedule.steps
         if last or (step + 1) % schedule.validate_every == 0:
             scores = validate(network, data["val"], mean, schedule.seed, fabric)
-            fabric.log_dict({f"train_{key}": float(value) for key, value in losses.items()}, step + 1)
+            fabric.log_dict({f"train_{key}": float(value.detach()) for key, value in losses.items()}, step + 1)
             fabric.log_dict({f"val_{key}": value for key, value in scores.items()}, step + 1)
             keeper.keep(step + 1, scores, time.monotonic() - began)
         progress(run.folder.name, step + 1, schedule.steps)
