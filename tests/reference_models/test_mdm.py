@@ -1,5 +1,4 @@
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -7,7 +6,7 @@ from torch import Tensor
 
 from reference_models.batch import Batch
 from reference_models.data import Clips
-from reference_models.mdm import DEVIATIONS, MDM, PRESETS, MDMConfig, progress_waves
+from reference_models.mdm import DEVIATIONS, MDM, PRESETS, MDMConfig, Told, progress_waves
 from reference_models.parts.draws import Draws
 from reference_models.recipe import Context
 from tests.reference_models.toy import toy_clips, toy_context
@@ -115,9 +114,9 @@ def test_text_is_withheld_in_training_only(config: MDMConfig, rate: float) -> No
     told: list[Tensor] = []
     inner = model.told
 
-    def spy(some: Batch, knows: Tensor) -> Any:
+    def spy(batch: Batch, knows: Tensor) -> Told:
         told.append(knows)
-        return inner(some, knows)
+        return inner(batch, knows)
 
     model.told = spy  # type: ignore[method-assign]
     model.losses(batch)
