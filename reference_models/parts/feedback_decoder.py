@@ -1,0 +1,218 @@
+"""Decoder layers that are fed their own output frame by frame, trained through the whole loop.
+
+The loop runs twice without a graph: forwards with cached keys and values, and backwards for what reaches each token.
+In between, one parallel pass over the tokens that were found carries the graph of all weights.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout, linear, relu
+
+from reference_models.parts.periodic import causal_bias
+from reference_models.parts.through_time import Kept, LayerTrace, Loop, Normalised, Weights, through_time
+
+
+class FeedbackDecoder(nn.Module):
+    """Post-norm decoder layers; a token is a constant plus a linear map of the output a frame earlier.
+
+    Each frame attends to itself and to those before it, and to the memory of its own frame only.
+
+    Args:
+        width: Width of tokens, memory and output.
+        heads: Attention heads.
+        layers: Decoder layers.
+        hidden: Width within the feed-forward maps.
+        dropout: In training: of tokens, attention weights and every sub-layer's output.
+    """
+
+    def __init__(self, width: int, heads: int, layers: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.layers = nn.ModuleList(DecoderLayer(width, heads, hidden, dropout) for _ in range(layers))
+
+    def forward(self, constants: Tensor, memory: Tensor, lags: Tensor, feedback: Tensor | None = None) -> Tensor:
+        """Runs the loop: token 0 is the first constant, token t is output t - 1 times ``feedback`` plus constant t.
+
+        Args:
+            constants: (B, T, width).
+            memory: (B, T, width): what a frame sees besides the tokens.
+            lags: (heads, T): attention bias by the number of frames looked back.
+            feedback: (width, width); None for the output itself.
+
+        Returns:
+            (B, T, width), with the exact gradient of the loop.
+        """
+        with torch.autocast(memory.device.type, enabled=False):
+            steps = constants.float().transpose(0, 1)  # (T, B, width)
+            heard = self._heard(memory)
+            kept_tokens, kept = self._draw(steps)
+            with torch.no_grad():
+                hidden = self._cached(steps, heard, lags, feedback, kept_tokens, kept)
+            if not torch.is_grad_enabled():
+                return hidden.transpose(0, 1)
+            earlier = hidden[:-1] if feedback is None else hidden[:-1] @ feedback
+            tokens = _scaled(torch.cat([steps[:1], steps[1:] + earlier]), kept_tokens)
+            outputs, traces = self._parallel(tokens, heard, lags, kept)
+            loop = Loop(traces, None if feedback is None else feedback.detach(), kept_tokens)
+            return through_time(outputs, loop).transpose(0, 1)
+
+    def given(self, tokens: Tensor, memory: Tensor, lags: Tensor) -> Tensor:
+        """One pass over tokens (B, T, width) that are known: teacher forcing, or a prefix computed anew."""
+        with torch.autocast(memory.device.type, enabled=False):
+            steps = tokens.float().transpose(0, 1)
+            kept_tokens, kept = self._draw(steps)
+            return self._parallel(_scaled(steps, kept_tokens), self._heard(memory), lags, kept)[0].transpose(0, 1)
+
+    def _heard(self, memory: Tensor) -> list[Tensor]:
+        steps = memory.float().transpose(0, 1)
+        return [layer.heard(steps) for layer in self.layers]  # type: ignore[operator, misc]
+
+    def _draw(self, steps: Tensor) -> tuple[Tensor | None, list[Kept | None]]:
+        if not self.training or self.dropout == 0:
+            return None, [None] * len(self.layers)
+        frames, clips, width = steps.shape
+        hidden = self.layers[0].up.out_features
+
+        def draw(*shape: int) -> Tensor:
+            kept = torch.rand(shape, device=steps.device) >= self.dropout  # faster than bernoulli_ on CPUs
+            return kept.float().div_(1 - self.dropout)
+
+        def layer() -> Kept:
+            rows = (frames, clips)
+            attention = draw(clips * self.heads, frames, frames)
+            return Kept(attention, draw(*rows, width), draw(*rows, hidden), draw(*rows, width))
+
+        return draw(frames, clips, width), [layer() for _ in self.layers]
+
+    def _parallel(
+        self, tokens: Tensor, heard: list[Tensor], lags: Tensor, kept: list[Kept | None]
+    ) -> tuple[Tensor, list[LayerTrace]]:
+        bias, traces = causal_bias(lags), []
+        for layer, sound, mask in zip(self.layers, heard, kept, strict=True):
+            tokens, trace = layer.parallel(tokens, sound, bias, mask)
+            traces.append(trace)
+        return tokens, traces
+
+    def _cached(
+        self,
+        steps: Tensor,
+        heard: list[Tensor],
+        lags: Tensor,
+        feedback: Tensor | None,
+        kept_tokens: Tensor | None,
+        kept: list[Kept | None],
+    ) -> Tensor:
+        """(T, B, width) outputs of the loop, frame by frame."""
+        frames, clips, width = steps.shape
+        bias = lags.flip(1).repeat(clips, 1)[:, None]  # (B * heads, 1, T), the frame itself last
+        caches = [
+            steps.new_empty(2, clips * self.heads, frames, width // self.heads) for _ in self.layers
+        ]  # keys and values
+        outputs = []
+        token = steps[0]
+        for frame in range(frames):
+            if frame:
+                token = steps[frame] + token if feedback is None else torch.addmm(steps[frame], token, feedback)
+            if kept_tokens is not None:
+                token = token * kept_tokens[frame]
+            recent = bias[..., frames - 1 - frame :]
+            for layer, sound, cache, mask in zip(self.layers, heard, caches, kept, strict=True):
+                token = layer.step(token, sound[frame], cache, recent, mask and mask.at(frame))
+            outputs.append(token)
+        return torch.stack(outputs)
+
+
+class DecoderLayer(nn.Module):
+    """Causal self-attention, attention to one memory frame, feed-forward map; normalised after each sum.
+
+    Attention to a single frame always has the weight one, so only its values and its output map are left.
+
+    Args:
+        width: Width of tokens, memory and output.
+        heads: Attention heads.
+        hidden: Width within the feed-forward map.
+        dropout: Of the memory's values, head by head, and of what the memory adds; the rest is given as ``Kept``.
+    """
+
+    def __init__(self, width: int, heads: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.mix = nn.Linear(width, 3 * width)  # queries, keys, values
+        self.out = nn.Linear(width, width)
+        self.memory_value, self.memory_out = nn.Linear(width, width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
+        nn.init.xavier_uniform_(self.mix.weight)
+        for layer in (self.mix, self.out, self.memory_value, self.memory_out):
+            nn.init.zeros_(layer.bias)
+
+    def heard(self, memory: Tensor) -> Tensor:
+        """(T, B, width) of the memory (T, B, width): what attention to its own frame adds to each frame."""
+        value = self.memory_value(memory).view(*memory.shape[:2], self.heads, -1)
+        value = value * dropout(value.new_ones(value.shape[:3]), self.dropout, self.training)[..., None]
+        return dropout(self.memory_out(value.flatten(2)), self.dropout, self.training)
+
+    def parallel(self, tokens: Tensor, heard: Tensor, bias: Tensor, kept: Kept | None) -> tuple[Tensor, LayerTrace]:
+        """All frames (T, B, width) at once, with what backpropagation through time needs to know."""
+        frames, clips, _ = tokens.shape
+        mixed = self.mix(tokens).view(frames, clips, 3, self.heads, -1).permute(2, 1, 3, 0, 4)
+        query, key, value = mixed.reshape(3, clips * self.heads, frames, -1)
+        query = query * query.shape[-1] ** -0.5
+        scores = torch.bmm(query, key.transpose(1, 2))
+        weights = (scores.view(clips, self.heads, frames, frames) + bias).softmax(-1).flatten(0, 1)
+        seen = torch.bmm(_scaled(weights, kept and kept.attention), value)  # (B * heads, T, width / heads)
+        hidden, sums, active = self._after(tokens, _frames_first(seen, clips), heard, kept)
+        return hidden, LayerTrace(
+            self._weights(), *(part.detach() for part in (query, key, value, weights)), sums, active.detach(), kept
+        )
+
+    def step(self, token: Tensor, heard: Tensor, cache: Tensor, recent: Tensor, kept: Kept | None) -> Tensor:
+        """One frame (B, width); appends its keys and values to the cache (2, B * heads, T, width / heads)."""
+        clips, width = token.shape
+        so_far = recent.shape[-1]
+        mixed = torch.baddbmm(
+            self.mix.bias.view(3, 1, width),
+            token.expand(3, clips, width),
+            self.mix.weight.view(3, width, width).transpose(1, 2),
+        ).view(3, clips * self.heads, -1)
+        cache[:, :, so_far - 1] = mixed[1:]
+        key, value = cache[:, :, :so_far]
+        scores = torch.baddbmm(recent, mixed[0, :, None], key.transpose(1, 2), alpha=1 / math.sqrt(key.shape[-1]))
+        weights = _scaled(scores.softmax(-1), kept and kept.attention)
+        return self._after(token, torch.bmm(weights, value).view(clips, width), heard, kept)[0]
+
+    def _weights(self) -> Weights:
+        matrices = [layer.weight.detach() for layer in (self.mix, self.out, self.up, self.down)]
+        return Weights(*matrices, [norm for norm in self.norms if isinstance(norm, nn.LayerNorm)])
+
+    def _after(
+        self, tokens: Tensor, seen: Tensor, heard: Tensor, kept: Kept | None
+    ) -> tuple[Tensor, list[Normalised], Tensor]:
+        """What follows self-attention, of one frame (B, width) or of all (T, B, width)."""
+        sums = []
+
+        def normalised(norm: nn.Module, values: Tensor) -> Tensor:
+            assert isinstance(norm, nn.LayerNorm)
+            shape = list(norm.normalized_shape)
+            result, mean, scale = torch.native_layer_norm(values, shape, norm.weight, norm.bias, norm.eps)
+            sums.append(Normalised(values.detach(), mean.detach(), scale.detach()))
+            return result
+
+        found = linear(seen, self.out.weight, self.out.bias)
+        tokens = normalised(self.norms[0], tokens + _scaled(found, kept and kept.seen))
+        tokens = normalised(self.norms[1], tokens + heard)
+        active = relu(linear(tokens, self.up.weight, self.up.bias))
+        found = linear(_scaled(active, kept and kept.hidden), self.down.weight, self.down.bias)
+        return normalised(self.norms[2], tokens + _scaled(found, kept and kept.out)), sums, active
+
+
+def _frames_first(values: Tensor, clips: int) -> Tensor:
+    """(B * heads, T, n) to (T, B, heads * n)."""
+    heads, frames = len(values) // clips, values.shape[1]
+    return values.view(clips, heads, frames, -1).permute(2, 0, 1, 3).reshape(frames, clips, -1)
+
+
+def _scaled(values: Tensor, kept: Tensor | None) -> Tensor:
+    return values if kept is None else values * kept
