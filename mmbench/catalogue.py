@@ -9,6 +9,7 @@ from benchmark.tracks import FROZEN_TRACKS, SPLITS_FOLDER, Track, load_track
 from evaluators.controls import CONTROLS, Control
 from evaluators.metrics import METRICS
 from evaluators.metrics.spec import MetricSpec
+from reference_models.catalogue import MODELS, NETWORKS
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 110
@@ -32,12 +33,6 @@ def submission_folders() -> dict[str, Path]:
     return {card.parent.name: card.parent for place in places for card in sorted(place.glob("*/submission.toml"))}
 
 
-def model_names() -> list[str]:
-    """Reference models: one module each in ``reference_models/``."""
-    shared = {"__init__", "train"}
-    return [path.stem for path in sorted((ROOT / "reference_models").glob("*.py")) if path.stem not in shared]
-
-
 def _tracks() -> str:
     rows = [(track.id, track.title, " + ".join(track.inputs)) for track in FROZEN_TRACKS.values()]
     return _table(rows, ("track", "what", "inputs"))
@@ -49,8 +44,11 @@ def _metrics() -> str:
 
 
 def _models() -> str:
-    rows = [(name,) for name in model_names()]
-    return _table(rows, ("reference model",)) if rows else "no reference models in this version"
+    from mmbench.describe_model import model_docstring
+
+    tasks = {name: "talking" if NETWORKS[name].talking_only else "talking, text2motion" for name in MODELS}
+    rows = [(name, tasks[name], model_docstring(name).split("\n")[0]) for name in MODELS]
+    return _table(rows, ("reference model", "tasks", "what"))
 
 
 def _submissions() -> str:
@@ -94,13 +92,15 @@ def description(identifier: str) -> str:
         return describe_control(CONTROLS[identifier])
     folders = submission_folders()
     name = identifier.removeprefix("submissions/").rstrip("/")
+    if identifier in MODELS:
+        from mmbench.describe_model import describe_model
+
+        return describe_model(identifier)
     if name in folders:
         return (folders[name] / "submission.toml").read_text(encoding="utf-8").rstrip()
-    if name in model_names():
-        return _model_docstring(name)
     if identifier in FROZEN_TRACKS or any(identifier == id_.partition("@")[0] for id_ in FROZEN_TRACKS):
         return describe_track(load_track(identifier))
-    known = (*FROZEN_TRACKS, *METRICS, *CONTROLS, *(f"submissions/{folder}" for folder in folders), *model_names())
+    known = (*FROZEN_TRACKS, *METRICS, *CONTROLS, *(f"submissions/{folder}" for folder in folders), *MODELS)
     raise InputError(Problem("nothing of this name", identifier, mend=nearest_names(identifier, known)))
 
 
@@ -155,10 +155,3 @@ def describe_encoders(folder: Path, in_full: bool) -> list[str]:
     card = read_card(folder)
     lines = [f"encoders {folder.relative_to(WEIGHTS).as_posix()}, seed {card.seed}", "", card_scores(card)]
     return [*lines, *(["", card_probes(card)] if in_full else [])]
-
-
-def _model_docstring(name: str) -> str:
-    import ast
-
-    source = (ROOT / "reference_models" / f"{name}.py").read_text(encoding="utf-8")
-    return ast.get_docstring(ast.parse(source)) or name

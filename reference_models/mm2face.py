@@ -35,13 +35,13 @@ class Config:
 
     fusion: str = FUSIONS[0]
     """One of ``FUSIONS``: sources by self-attention | by cross-attention."""
-    width: int = 144
+    width: int = 132
     """Width of the transformer."""
     layers: int = 4
     """Blocks."""
     heads: int = 6
     """Attention heads."""
-    hidden: int = 432
+    hidden: int = 360
     """Width within the feed-forward parts."""
     dropout: float = 0.15
     """Of inputs and of what each part of a block adds."""

@@ -77,7 +77,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     },
     "tm2t": {
         "embedded": Recipe(
-            Config(width=144, text=128, forcing_steps=2000, dropout=0.1),
+            Config(width=128, text=128, forcing_steps=2000, dropout=0.1),
             Schedule(2000, batch=128, learning_rate=5e-4, clip=0.5, ema=0.998, validate_every=100),
         ),
         "paper": Recipe(Config(width=1024, text=512, forcing_steps=3500), _PAPER, *_ENCODERS),

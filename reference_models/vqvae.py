@@ -31,7 +31,7 @@ class Config:
     """Size of the codebook."""
     code_width: int = 64
     """Numbers a code."""
-    width: int = 112
+    width: int = 104
     """Channels of the convolutions."""
     depth: int = 2
     """Residual blocks a stage."""
@@ -147,7 +147,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     },
     "tm2t_tokenizer": {
         "embedded": Recipe(
-            Config(width=96, depth=1, codebook="learned", reconstruction="l1", velocity=0.0, commitment=1.0),
+            Config(width=88, depth=1, codebook="learned", reconstruction="l1", velocity=0.0, commitment=1.0),
             replace(_EMBEDDED, ema=None),
         ),
         "paper": Recipe(
