@@ -21,6 +21,7 @@ from reference_models.parts.audio_path import AudioPath
 from reference_models.parts.draws import Draws
 from reference_models.parts.face_codes import CodesConfig, FaceCodes
 from reference_models.parts.face_target import Output
+from reference_models.parts.motion_tokens import Needed
 from reference_models.parts.periodic import periodic_bias, periodic_codes
 from reference_models.parts.post_norm import PostNormLayer
 from reference_models.parts.text_slot import Slot, TextSlot
@@ -47,6 +48,8 @@ class Config:
     """Convolutions on the speech features; 0 where the frozen encoder has seen the context."""
     dropout: float = 0.1
     """In training."""
+    attention_dropout: float = 0.0
+    """Of attention weights, in training."""
     slot: Slot = "style"
     """Where the text enters."""
     output: Output = "vertices"
@@ -72,12 +75,13 @@ class CodeTalker(nn.Module):
         if codes.config.output != config.output:
             raise ValueError(f"stage 1 gives {codes.config.output}, stage 2 is to give {config.output}")
         self.config, width = config, config.width
-        self._frozen = [codes.eval().requires_grad_(False)]  # in a list: no part of the weights
+        self._needed = Needed[FaceCodes](codes)
         self.audio = AudioPath(context.audio_width, width, config.audio_layers, config.dropout)
         self.text = TextSlot(config.slot, context.text_width, width, codes.target.width)
         self.into = nn.Linear(codes.target.width, width)
         self.layers = nn.ModuleList(
-            PostNormLayer(width, config.heads, config.hidden, config.dropout, "own") for _ in range(config.layers)
+            PostNormLayer(width, config.heads, config.hidden, config.dropout, "own", config.attention_dropout)
+            for _ in range(config.layers)
         )
         self.out = nn.Linear(width, codes.width, bias=False)
         nn.init.zeros_(self.out.weight)
@@ -89,8 +93,7 @@ class CodeTalker(nn.Module):
     @property
     def codes(self) -> FaceCodes:
         """Stage 1, where this network is."""
-        codes, device = self._frozen[0], self.out.weight.device
-        return codes if codes.out.weight.device == device else codes.to(device)
+        return self._needed.on(self.out.weight.device)
 
     def fit(self, clips: Clips) -> None:
         """Takes the scale of speech features from training clips; that of motions is stage 1's."""
@@ -188,7 +191,9 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     },
     "codetalker": {
         "embedded": Recipe(Config(), _EMBEDDED),
-        "paper": Recipe(Config(width=1024, layers=6, hidden=2048, audio_layers=0), _PAPER, *_ENCODERS),
+        "paper": Recipe(
+            Config(width=1024, layers=6, hidden=2048, audio_layers=0, attention_dropout=0.1), _PAPER, *_ENCODERS
+        ),
     },
 }
 """Recipes of the networks of this file."""
@@ -211,6 +216,7 @@ DEVIATIONS: dict[str, tuple[str, ...]] = {
         "The first token is the style alone in training as in prediction; the original trains with another one.",
         "Speech features are frozen; the original fine-tunes wav2vec 2.0.",
         "Cross-attention, in which a frame sees only its own speech, is written as the linear map it is.",
+        "Embedded preset: narrower, no dropout of attention weights, and convolutions on log-mel features.",
         "The first step decodes one frame, not one frame twice, which comes to the same.",
         "Weights are selected by the error of a rollout of the first frames on validation clips, not taken last.",
     ),

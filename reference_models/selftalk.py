@@ -23,7 +23,7 @@ from reference_models.parts.audio_path import AudioPath
 from reference_models.parts.clusters import cluster_centres, nearest_centre
 from reference_models.parts.draws import Draws
 from reference_models.parts.face_target import FaceTarget, Output
-from reference_models.parts.post_norm import PostNormLayer
+from reference_models.parts.post_norm import Memory, PostNormLayer
 from reference_models.parts.text_slot import Slot, TextSlot
 from reference_models.recipe import Context, Recipe, Schedule
 
@@ -44,6 +44,8 @@ class Config:
     """Convolutions on the speech features; 0 where the frozen encoder has seen the context."""
     dropout: float = 0.1
     """In training."""
+    attention_dropout: float = 0.0
+    """Of attention weights, in training."""
     slot: Slot = "style"
     """Where the text enters."""
     output: Output = "vertices"
@@ -79,7 +81,7 @@ class Heard(NamedTuple):
     """(B,): length of each clip in features."""
     units: Tensor
     """(B, N) int64: runs of acoustic units, 1 and up, zero after the last one."""
-    count: Tensor
+    said: Tensor
     """(B,): runs of each clip."""
 
 
@@ -95,7 +97,9 @@ class SelfTalk(nn.Module):
         self.target = FaceTarget(config.output, head)
         self.audio = AudioPath(context.audio_width, config.width, config.audio_layers, config.dropout)
         self.text = TextSlot(config.slot, context.text_width, config.width, self.target.width)
-        self.layer = PostNormLayer(config.width, config.heads, config.hidden, config.dropout, "all")
+        self.layer = PostNormLayer(
+            config.width, config.heads, config.hidden, config.dropout, "all", config.attention_dropout
+        )
         self.out = nn.Linear(config.width, self.target.width)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
@@ -178,11 +182,11 @@ class LipReader(nn.Module):
         self.doubled = config.doubled
         self.into = nn.Linear(lips, width)
 
-        def layers(cross: bool) -> nn.ModuleList:
-            shape = (width, config.lip_heads, config.lip_hidden, config.dropout)
-            return nn.ModuleList(PostNormLayer(*shape, "all" if cross else "none") for _ in range(config.lip_layers))
+        def layers(memory: Memory) -> nn.ModuleList:
+            sizes = (width, config.lip_heads, config.lip_hidden, config.dropout, memory, config.attention_dropout)
+            return nn.ModuleList(PostNormLayer(*sizes) for _ in range(config.lip_layers))
 
-        self.encoder, self.decoder = layers(cross=False), layers(cross=True)
+        self.encoder, self.decoder = layers("none"), layers("all")
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
         self.features, self.units = nn.Linear(width, features), nn.Linear(width, config.units + 1)
 
@@ -222,9 +226,9 @@ def unit_loss(logits: Tensor, heard: Heard) -> Tensor:
     with torch.autocast(logits.device.type, enabled=False):
         chances = logits.float().log_softmax(-1).transpose(0, 1)
         loss = ctc_loss(
-            chances, heard.units, heard.frames, heard.count, blank=_BLANK, reduction="none", zero_infinity=True
+            chances, heard.units, heard.frames, heard.said, blank=_BLANK, reduction="none", zero_infinity=True
         )
-        return (loss / heard.count.clamp(min=1)).mean()
+        return (loss / heard.said.clamp(min=1)).mean()
 
 
 def _runs(units: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -251,7 +255,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
         "paper": Recipe(
             Config(
                 width=512, hidden=1024, audio_layers=0, lip_width=768, lip_layers=6, lip_heads=8, lip_hidden=2048,
-                doubled=True,
+                doubled=True, attention_dropout=0.1,
             ),
             Schedule(
                 steps=400_000, batch=16, learning_rate=1e-4, warm_up=0, decay="constant", betas=(0.9, 0.999),
@@ -277,7 +281,8 @@ DEVIATIONS: dict[str, tuple[str, ...]] = {
         "With parameters as output, an option, the lip reader reads expression and jaw in place of lips.",
         "Clips are batched with masks, and each clip weighs the same whatever its length.",
         "Weights are selected by the error of motion on validation clips, not taken last.",
-        "Embedded preset: a smaller lip reader, at the rate of the motion; convolutions on the speech features.",
+        "Embedded preset: a smaller lip reader, at the rate of the motion; convolutions on the speech features; no "
+        "dropout of attention weights.",
     ),
 }
 """What differs from the original."""

@@ -44,19 +44,23 @@ class PostNormLayer(nn.Module):
         width: Width of input, memory and output.
         heads: Number of heads.
         hidden: Width between the two maps.
-        rate: Of dropout, of attention weights and of what is added.
+        rate: Of dropout of what is added, and of a position's own memory.
         memory: Whether positions see no memory, all of it, or only their own.
+        attention_rate: Of dropout of attention weights, which on a CPU takes long.
 
     Source:
         Vaswani et al. 2017, section 3.1.
     """
 
-    def __init__(self, width: int, heads: int, hidden: int, rate: float, memory: Memory) -> None:
+    def __init__(
+        self, width: int, heads: int, hidden: int, rate: float, memory: Memory, attention_rate: float = 0.0
+    ) -> None:
         super().__init__()
-        self.attention = Attention(width, heads, rate)
+        self.attention = Attention(width, heads, attention_rate)
         self.cross: nn.Module | None = None
         if memory != "none":
-            self.cross = Attention(width, heads, rate) if memory == "all" else OwnFrame(width, heads, rate)
+            own = memory == "own"
+            self.cross = OwnFrame(width, heads, rate) if own else Attention(width, heads, attention_rate)
         self.feed = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(rate), nn.Linear(hidden, width))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2 if memory == "none" else 3))
         self.dropout = nn.Dropout(rate)

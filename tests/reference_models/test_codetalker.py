@@ -62,7 +62,8 @@ def test_constant_clips_have_equal_features_under_instance_norm() -> None:
     clips = toy_clips(1)
     frames = torch.tensor([12, 12])
     held = torch.randn(2, 1, 56).expand(2, 12, 56)
-    for norm, equal in (("instance", True), ("layer", False), ("none", False)):
+    cases: tuple[tuple[Norm, bool], ...] = (("instance", True), ("layer", False), ("none", False))
+    for norm, equal in cases:
         features = _stage1(clips, replace(_CODES, norm=norm)).eval().encode(held, frames)
         assert torch.allclose(features[0], features[1], atol=1e-3) is equal, norm
 
@@ -75,7 +76,7 @@ def test_several_codes_are_in_use_and_gradients_pass_straight_through() -> None:
     features = torch.randn(6, batch.padded, 16, requires_grad=True)
     quantised, _ = codes.quantise(features, batch.mask)
     weight = torch.randn_like(quantised)
-    (quantised * weight).sum().backward()
+    (quantised * weight).sum().backward()  # type: ignore[no-untyped-call]
     assert features.grad is not None
     assert torch.equal(features.grad, weight)
 
@@ -101,7 +102,7 @@ def _train(model: FaceCodes | CodeTalker, batch: Batch, steps: int) -> tuple[flo
     for _ in range(steps):
         losses = model.losses(batch)
         optimiser.zero_grad()
-        losses["loss"].backward()
+        losses["loss"].backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         errors.append(losses["motion"].item())
     return errors[0], errors[-1]
@@ -165,7 +166,7 @@ def test_training_may_be_fed_with_its_own_frames() -> None:
     clips = toy_clips()
     model, batch = _stage2(clips, replace(_SMALL, own=0.5)).train(), clips.batch(range(6))
     losses = model.losses(batch)
-    losses["loss"].backward()
+    losses["loss"].backward()  # type: ignore[no-untyped-call]
     assert model.into.weight.grad is not None
 
 
@@ -183,11 +184,11 @@ def test_every_preset_does_a_step(preset: str) -> None:
         recipes = [replace(config, width=64, layers=1) for config in recipes]
     codes = FaceCodes(recipes[0], toy_context(clips))
     codes.fit(clips)
-    codes.losses(clips.batch([0, 1]))["loss"].backward()
+    codes.losses(clips.batch([0, 1]))["loss"].backward()  # type: ignore[no-untyped-call]
     talker = CodeTalker(recipes[1], toy_context(clips, {"codetalker_codes": codes}))
     talker.fit(clips)
     loss = talker.losses(clips.batch([0, 1]))["loss"]
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(loss)
     assert set(DEVIATIONS) == set(PRESETS) <= set(NETWORKS)
     if preset == "embedded":

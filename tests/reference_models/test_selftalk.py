@@ -79,7 +79,7 @@ def test_units_are_read_finitely_even_where_there_are_none() -> None:
     logits = torch.randn(3, 6, 4, requires_grad=True)
     units = torch.tensor([[1, 2, 3, 0, 0, 0], [0] * 6, [1, 2, 1, 2, 1, 2]])
     loss = unit_loss(logits, Heard(torch.zeros(3, 6, 1), torch.tensor([6, 4, 3]), units, torch.tensor([3, 0, 6])))
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(loss)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
@@ -121,7 +121,7 @@ def test_the_listener_learns_nothing_and_is_the_same_in_training() -> None:
 def test_lips_teach_the_animator(reads_truth: bool) -> None:
     model, batch = _model(replace(_SMALL, output="vertices", reads_truth=reads_truth)), toy_clips().batch(range(6))
     losses = model.losses(batch)
-    (losses["latent"] + losses["ctc"]).backward()
+    (losses["latent"] + losses["ctc"]).backward()  # type: ignore[no-untyped-call]
     grad = model.out.weight.grad
     assert grad is not None
     moved = grad.abs().sum(1).nonzero().flatten().tolist()
@@ -138,7 +138,7 @@ def test_it_learns_a_toy_set() -> None:
     for _ in range(30):
         losses = model.losses(batch)
         optimiser.zero_grad()
-        losses["loss"].backward()
+        losses["loss"].backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         errors.append(losses)
     for name in ("motion", "latent", "ctc"):
@@ -152,7 +152,7 @@ def test_every_preset_does_a_step(preset: str) -> None:
     model = SelfTalk(replace(config, lip_layers=1), toy_context(clips))
     model.fit(clips)
     loss = model.losses(clips.batch([0, 1]))["loss"]
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(loss)
     assert set(DEVIATIONS) == set(PRESETS)
     if preset == "embedded":
