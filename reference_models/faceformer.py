@@ -13,6 +13,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss, pad
 
 from reference_models.batch import Batch, clip_mean
 from reference_models.data import Clips
@@ -81,7 +82,7 @@ class FaceFormer(nn.Module):
             prediction = self._taught(batch, target)
         else:
             prediction = self._show(batch, self._loop(batch))
-        return {"loss": clip_mean((prediction.float() - target).square(), batch.mask)}
+        return {"loss": clip_mean(mse_loss(prediction.float(), target, reduction="none"), batch.mask)}
 
     def generate(self, batch: Batch, draws: Draws) -> Tensor:  # noqa: ARG002 - nothing is drawn
         """Motions by the cached loop."""
@@ -110,7 +111,7 @@ class FaceFormer(nn.Module):
 
     def _taught(self, batch: Batch, target: Tensor) -> Tensor:
         earlier = self.enter((target - self.text.offset(batch))[:, :-1])
-        tokens = self._style(batch) + nn.functional.pad(earlier, (0, 0, 1, 0))
+        tokens = self._style(batch) + pad(earlier, (0, 0, 1, 0))
         return self._show(batch, self.decoder.given(tokens, self.audio(batch), self._lags(batch)))
 
     def _style(self, batch: Batch) -> Tensor:
@@ -123,7 +124,8 @@ class FaceFormer(nn.Module):
 
     def _show(self, batch: Batch, hidden: Tensor) -> Tensor:
         """(B, T, V) faces of outputs (B, T, width)."""
-        return self.leave(hidden) + self.text.offset(batch)  # type: ignore[no-any-return]
+        face: Tensor = self.leave(hidden)
+        return face + self.text.offset(batch) if self.config.slot == "offset" else face
 
 
 PRESETS: dict[str, dict[str, Recipe]] = {
@@ -158,8 +160,8 @@ DEVIATIONS: dict[str, tuple[str, ...]] = {
         "Only the face region is predicted, as displacements from one neutral face over their root mean square, or all "
         "56 parameters normalised by groups; the original predicts whole meshes in metres around the speaker's own.",
         "Batches of clips with each clip weighing the same in the loss; the original trains one clip a step.",
-        "Dropout is drawn once a frame, not anew for the whole prefix at each frame; in the embedded preset the learning "
-        "rate warms up and decays.",
+        "Dropout is drawn once a frame, not anew for the whole prefix at each frame; in the embedded preset the "
+        "learning rate warms up and decays.",
         "Attention to the single audio frame of the same time is a linear map: its weight is always one.",
         "Validation runs the loop, where the original's is teacher-forced; the best validation's weights are kept.",
         "With training='teacher' frames are learned in parallel from true earlier ones: the original never does so.",

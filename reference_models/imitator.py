@@ -13,7 +13,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import mse_loss, pad
 
 from reference_models.batch import Batch, clip_mean
 from reference_models.data import Clips
@@ -85,13 +85,13 @@ class Imitator(nn.Module):
             closures: (B, T) bool, True at the middle of a closure of the lips.
         """
         target = self.face.target(batch)
-        error = self._show(batch, self.visemes(batch)).float() - target  # (B, T, V)
-        face = clip_mean(error.square(), batch.mask)
-        velocity = clip_mean(error.diff(dim=1).square(), batch.mask[:, 1:])
+        found = self._show(batch, self.visemes(batch)).float()  # (B, T, V)
+        face = clip_mean(mse_loss(found, target, reduction="none"), batch.mask)
+        velocity = clip_mean(mse_loss(found.diff(dim=1), target.diff(dim=1), reduction="none"), batch.mask[:, 1:])
         loss = face + self.config.velocity_weight * velocity
         parts = {"face": face.detach(), "velocity": velocity.detach()}
         if closures is not None:
-            closure = weighted_error(error, batch.mask, bumps(closures))
+            closure = weighted_error(found - target, batch.mask, bumps(closures))
             loss, parts = loss + self.config.closure_weight * closure, {**parts, "closure": closure.detach()}
         return {"loss": loss, **parts}
 
@@ -128,7 +128,8 @@ class Imitator(nn.Module):
     def _show(self, batch: Batch, visemes: Tensor) -> Tensor:
         """(B, T, V) faces of viseme features (B, T, width)."""
         styled = visemes + self.text.style(batch, self.config.width)
-        return self.motion(styled) + self.text.offset(batch)  # type: ignore[no-any-return]
+        face: Tensor = self.motion(styled)
+        return face + self.text.offset(batch) if self.config.slot == "offset" else face
 
 
 def bumps(closures: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ from torch.nn.functional import dropout, linear, relu
 from reference_models.parts.periodic import causal_bias
 from reference_models.parts.through_time import Kept, LayerTrace, Loop, Normalised, Weights, through_time
 
+_EPSILON = 1e-5
+
 
 class FeedbackDecoder(nn.Module):
     """Post-norm decoder layers; a token is a constant plus a linear map of the output a frame earlier.
@@ -29,7 +31,7 @@ class FeedbackDecoder(nn.Module):
 
     def __init__(self, width: int, heads: int, layers: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads, self.hidden, self.dropout = heads, hidden, dropout
         self.layers = nn.ModuleList(DecoderLayer(width, heads, hidden, dropout) for _ in range(layers))
 
     def forward(self, constants: Tensor, memory: Tensor, lags: Tensor, feedback: Tensor | None = None) -> Tensor:
@@ -67,13 +69,12 @@ class FeedbackDecoder(nn.Module):
 
     def _heard(self, memory: Tensor) -> list[Tensor]:
         steps = memory.float().transpose(0, 1)
-        return [layer.heard(steps) for layer in self.layers]  # type: ignore[operator, misc]
+        return [layer.heard(steps) for layer in self._layers()]
 
     def _draw(self, steps: Tensor) -> tuple[Tensor | None, list[Kept | None]]:
         if not self.training or self.dropout == 0:
             return None, [None] * len(self.layers)
         frames, clips, width = steps.shape
-        hidden = self.layers[0].up.out_features
 
         def draw(*shape: int) -> Tensor:
             kept = torch.rand(shape, device=steps.device) >= self.dropout  # faster than bernoulli_ on CPUs
@@ -82,7 +83,7 @@ class FeedbackDecoder(nn.Module):
         def layer() -> Kept:
             rows = (frames, clips)
             attention = draw(clips * self.heads, frames, frames)
-            return Kept(attention, draw(*rows, width), draw(*rows, hidden), draw(*rows, width))
+            return Kept(attention, draw(*rows, width), draw(*rows, self.hidden), draw(*rows, width))
 
         return draw(frames, clips, width), [layer() for _ in self.layers]
 
@@ -90,7 +91,7 @@ class FeedbackDecoder(nn.Module):
         self, tokens: Tensor, heard: list[Tensor], lags: Tensor, kept: list[Kept | None]
     ) -> tuple[Tensor, list[LayerTrace]]:
         bias, traces = causal_bias(lags), []
-        for layer, sound, mask in zip(self.layers, heard, kept, strict=True):
+        for layer, sound, mask in zip(self._layers(), heard, kept, strict=True):
             tokens, trace = layer.parallel(tokens, sound, bias, mask)
             traces.append(trace)
         return tokens, traces
@@ -105,23 +106,24 @@ class FeedbackDecoder(nn.Module):
         kept: list[Kept | None],
     ) -> Tensor:
         """(T, B, width) outputs of the loop, frame by frame."""
-        frames, clips, width = steps.shape
-        bias = lags.flip(1).repeat(clips, 1)[:, None]  # (B * heads, 1, T), the frame itself last
-        caches = [
-            steps.new_empty(2, clips * self.heads, frames, width // self.heads) for _ in self.layers
-        ]  # keys and values
-        outputs = []
-        token = steps[0]
-        for frame in range(frames):
+        layers = [
+            _Cached(layer.weights(), sound, lags, mask)
+            for layer, sound, mask in zip(self._layers(), heard, kept, strict=True)
+        ]
+        constants, outputs = steps.unbind(0), []
+        token = constants[0]
+        for frame, constant in enumerate(constants):
             if frame:
-                token = steps[frame] + token if feedback is None else torch.addmm(steps[frame], token, feedback)
+                token = token + constant if feedback is None else torch.addmm(constant, token, feedback)
             if kept_tokens is not None:
                 token = token * kept_tokens[frame]
-            recent = bias[..., frames - 1 - frame :]
-            for layer, sound, cache, mask in zip(self.layers, heard, caches, kept, strict=True):
-                token = layer.step(token, sound[frame], cache, recent, mask and mask.at(frame))
+            for layer in layers:
+                token = layer.step(token, frame)
             outputs.append(token)
         return torch.stack(outputs)
+
+    def _layers(self) -> list["DecoderLayer"]:
+        return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
 
 
 class DecoderLayer(nn.Module):
@@ -154,58 +156,81 @@ class DecoderLayer(nn.Module):
         value = value * dropout(value.new_ones(value.shape[:3]), self.dropout, self.training)[..., None]
         return dropout(self.memory_out(value.flatten(2)), self.dropout, self.training)
 
-    def parallel(self, tokens: Tensor, heard: Tensor, bias: Tensor, kept: Kept | None) -> tuple[Tensor, LayerTrace]:
-        """All frames (T, B, width) at once, with what backpropagation through time needs to know."""
-        frames, clips, _ = tokens.shape
-        mixed = self.mix(tokens).view(frames, clips, 3, self.heads, -1).permute(2, 1, 3, 0, 4)
-        query, key, value = mixed.reshape(3, clips * self.heads, frames, -1)
-        query = query * query.shape[-1] ** -0.5
-        scores = torch.bmm(query, key.transpose(1, 2))
-        weights = (scores.view(clips, self.heads, frames, frames) + bias).softmax(-1).flatten(0, 1)
-        seen = torch.bmm(_scaled(weights, kept and kept.attention), value)  # (B * heads, T, width / heads)
-        hidden, sums, active = self._after(tokens, _frames_first(seen, clips), heard, kept)
-        return hidden, LayerTrace(
-            self._weights(), *(part.detach() for part in (query, key, value, weights)), sums, active.detach(), kept
+    def weights(self) -> Weights:
+        """What leads from tokens to the output, looked up once for all frames."""
+        return Weights(
+            mix=self.mix.weight,
+            mix_bias=self.mix.bias,
+            out=self.out.weight,
+            out_bias=self.out.bias,
+            up=self.up.weight,
+            up_bias=self.up.bias,
+            down=self.down.weight,
+            down_bias=self.down.bias,
+            norms=[(norm.weight, norm.bias) for norm in self.norms if isinstance(norm, nn.LayerNorm)],
         )
 
-    def step(self, token: Tensor, heard: Tensor, cache: Tensor, recent: Tensor, kept: Kept | None) -> Tensor:
-        """One frame (B, width); appends its keys and values to the cache (2, B * heads, T, width / heads)."""
-        clips, width = token.shape
-        so_far = recent.shape[-1]
-        mixed = torch.baddbmm(
-            self.mix.bias.view(3, 1, width),
-            token.expand(3, clips, width),
-            self.mix.weight.view(3, width, width).transpose(1, 2),
-        ).view(3, clips * self.heads, -1)
-        cache[:, :, so_far - 1] = mixed[1:]
-        key, value = cache[:, :, :so_far]
-        scores = torch.baddbmm(recent, mixed[0, :, None], key.transpose(1, 2), alpha=1 / math.sqrt(key.shape[-1]))
-        weights = _scaled(scores.softmax(-1), kept and kept.attention)
-        return self._after(token, torch.bmm(weights, value).view(clips, width), heard, kept)[0]
+    def parallel(self, tokens: Tensor, heard: Tensor, bias: Tensor, kept: Kept | None) -> tuple[Tensor, LayerTrace]:
+        """All frames (T, B, width) at once, with what backpropagation through time needs to know."""
+        weights = self.weights()
+        frames, clips, _ = tokens.shape
+        mixed = linear(tokens, weights.mix, weights.mix_bias).view(frames, clips, 3, self.heads, -1)
+        query, key, value = mixed.permute(2, 1, 3, 0, 4).reshape(3, clips * self.heads, frames, -1)
+        query = query * query.shape[-1] ** -0.5
+        scores = torch.bmm(query, key.transpose(1, 2)).view(clips, self.heads, frames, frames) + bias
+        attention = scores.softmax(-1).flatten(0, 1)  # (B * heads, T, T)
+        seen = torch.bmm(_scaled(attention, kept and kept.attention), value)
+        hidden, sums, active = _after(weights, tokens, _frames_first(seen, clips), heard, kept)
+        query, key, value, attention, active = (part.detach() for part in (query, key, value, attention, active))
+        sums = [Normalised(*(part.detach() for part in found)) for found in sums]
+        return hidden, LayerTrace(weights, query, key, value, attention, sums, active, kept)
 
-    def _weights(self) -> Weights:
-        matrices = [layer.weight.detach() for layer in (self.mix, self.out, self.up, self.down)]
-        return Weights(*matrices, [norm for norm in self.norms if isinstance(norm, nn.LayerNorm)])
 
-    def _after(
-        self, tokens: Tensor, seen: Tensor, heard: Tensor, kept: Kept | None
-    ) -> tuple[Tensor, list[Normalised], Tensor]:
-        """What follows self-attention, of one frame (B, width) or of all (T, B, width)."""
-        sums = []
+class _Cached:
+    """A layer with the keys and values of the frames so far."""
 
-        def normalised(norm: nn.Module, values: Tensor) -> Tensor:
-            assert isinstance(norm, nn.LayerNorm)
-            shape = list(norm.normalized_shape)
-            result, mean, scale = torch.native_layer_norm(values, shape, norm.weight, norm.bias, norm.eps)
-            sums.append(Normalised(values.detach(), mean.detach(), scale.detach()))
-            return result
+    def __init__(self, weights: Weights, heard: Tensor, lags: Tensor, kept: Kept | None) -> None:
+        frames, clips, width = heard.shape
+        self.weights, self.kept, self.heard = weights, kept, heard.unbind(0)
+        self.mix = weights.mix.view(3, width, width).transpose(1, 2)
+        self.mix_bias = weights.mix_bias.view(3, 1, width)
+        self.rows = clips * len(lags)
+        self.bias = lags.flip(1).repeat(clips, 1)[:, None]  # (B * heads, 1, T), the frame itself last
+        cache = heard.new_empty(2, self.rows, frames, width // len(lags))
+        self.entries, self.key, self.value = cache.unbind(2), cache[0].transpose(1, 2), cache[1]
+        self.root = math.sqrt(cache.shape[-1])
 
-        found = linear(seen, self.out.weight, self.out.bias)
-        tokens = normalised(self.norms[0], tokens + _scaled(found, kept and kept.seen))
-        tokens = normalised(self.norms[1], tokens + heard)
-        active = relu(linear(tokens, self.up.weight, self.up.bias))
-        found = linear(_scaled(active, kept and kept.hidden), self.down.weight, self.down.bias)
-        return normalised(self.norms[2], tokens + _scaled(found, kept and kept.out)), sums, active
+    def step(self, token: Tensor, frame: int) -> Tensor:
+        """The output (B, width) of the next frame's token (B, width)."""
+        count, kept = frame + 1, self.kept and self.kept.at(frame)
+        mixed = torch.baddbmm(self.mix_bias, token.expand(3, -1, -1), self.mix).view(3, self.rows, -1)
+        self.entries[frame].copy_(mixed[1:])
+        recent = self.bias.narrow(2, len(self.heard) - count, count)
+        query = mixed[0].unsqueeze(1)
+        scores = torch.baddbmm(recent, query, self.key.narrow(2, 0, count), alpha=1 / self.root)
+        attention = _scaled(scores.softmax(-1), kept and kept.attention)
+        seen = torch.bmm(attention, self.value.narrow(1, 0, count)).view(token.shape)
+        return _after(self.weights, token, seen, self.heard[frame], kept)[0]
+
+
+def _after(
+    weights: Weights, tokens: Tensor, seen: Tensor, heard: Tensor, kept: Kept | None
+) -> tuple[Tensor, list[Normalised], Tensor]:
+    """What follows self-attention, of one frame (B, width) or of all (T, B, width)."""
+    sums: list[Normalised] = []
+
+    def normalised(values: Tensor) -> Tensor:
+        scale, shift = weights.norms[len(sums)]
+        result, mean, deviation = torch.native_layer_norm(values, scale.shape, scale, shift, _EPSILON)
+        sums.append(Normalised(values, mean, deviation))
+        return result
+
+    found = linear(seen, weights.out, weights.out_bias)
+    tokens = normalised(tokens + _scaled(found, kept and kept.seen))
+    tokens = normalised(tokens + heard)
+    active = relu(linear(tokens, weights.up, weights.up_bias))
+    found = linear(_scaled(active, kept and kept.hidden), weights.down, weights.down_bias)
+    return normalised(tokens + _scaled(found, kept and kept.out)), sums, active
 
 
 def _frames_first(values: Tensor, clips: int) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
@@ -30,17 +30,22 @@ class Kept(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """The weights that a gradient passes on its way from a layer's output to its token."""
+    """A layer's weights between its tokens and its output, but for the memory's."""
 
     mix: Tensor
-    """(3 * width, width)."""
+    """(3 * width, width): queries, keys, values."""
+    mix_bias: Tensor
     out: Tensor
     """(width, width)."""
+    out_bias: Tensor
     up: Tensor
     """(hidden, width)."""
+    up_bias: Tensor
     down: Tensor
     """(width, hidden)."""
-    norms: Sequence[nn.LayerNorm]
+    down_bias: Tensor
+    norms: Sequence[tuple[Tensor, Tensor]]
+    """Scale and shift (width,) of the normalisations after attention, memory and feed-forward map."""
 
 
 class Normalised(NamedTuple):
@@ -161,9 +166,8 @@ class _Backwards:
         return query, key, value
 
     def _norm(self, index: int, flow: Tensor, frame: int) -> Tensor:
-        norm, (values, mean, scale) = self.trace.weights.norms[index], self.trace.sums[index]
-        shape, needed = list(norm.normalized_shape), [True, False, False]
+        (scale, shift), (values, mean, deviation) = self.trace.weights.norms[index], self.trace.sums[index]
         result: Tensor = torch.ops.aten.native_layer_norm_backward(
-            flow, values[frame], shape, mean[frame], scale[frame], norm.weight, norm.bias, needed
+            flow, values[frame], scale.shape, mean[frame], deviation[frame], scale, shift, [True, False, False]
         )[0]
         return result

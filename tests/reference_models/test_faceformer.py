@@ -1,6 +1,7 @@
 """FaceFormer: its loop, its slots, its outputs."""
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -52,7 +53,7 @@ def test_first_token_is_the_style_alone_and_later_ones_are_the_last_face_and_the
     target = torch.zeros(2, batch.padded, 56)
     with torch.no_grad():
         taught = model._taught(batch, target)
-        model.enter.bias += 1
+        model.enter.bias.add_(1)
         changed = model._taught(batch, target)
     torch.testing.assert_close(taught[:, 0], changed[:, 0])
     assert (taught[:, 1] - changed[:, 1]).abs().max() > 1e-3
@@ -132,7 +133,7 @@ def test_loss_is_the_mean_squared_error_of_valid_frames_clip_by_clip() -> None:
 @pytest.mark.parametrize("output", ["vertices", "parameters"])
 @pytest.mark.parametrize("slot", ["style", "offset"])
 @pytest.mark.parametrize("training", ["unroll", "teacher"])
-def test_loss_falls_on_toy_clips(output: Output, slot: Slot, training: str) -> None:
+def test_loss_falls_on_toy_clips(output: Output, slot: Slot, training: Literal["unroll", "teacher"]) -> None:
     clips = toy_clips(4, frames=[12, 9, 12, 11])
     model = built(replace(TINY, output=output, slot=slot, training=training), clips, stirred=False).train()
     batch = clips.batch([0, 1, 2, 3])
@@ -141,7 +142,7 @@ def test_loss_falls_on_toy_clips(output: Output, slot: Slot, training: str) -> N
     for _ in range(12):
         loss = model.losses(batch)["loss"]
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0]
@@ -152,7 +153,7 @@ def test_presets_take_a_step_and_stay_small(preset: str) -> None:
     clips = toy_clips(2)
     recipe = PRESETS["faceformer"][preset]
     model = FaceFormer(recipe.config, toy_context(clips)).train()
-    model.losses(clips.batch([0, 1]))["loss"].backward()
+    model.losses(clips.batch([0, 1]))["loss"].backward()  # type: ignore[no-untyped-call]
     assert all(value.grad is not None for value in model.parameters())
     if preset == "embedded":
         embedded = FaceFormer(recipe.config, Context(384, 160))

@@ -56,7 +56,8 @@ def test_gradient_is_that_of_the_loop_with_the_dropout_that_was_drawn() -> None:
 
     def value(step: float) -> Tensor:
         torch.manual_seed(5)
-        return (model(constants, memory, lags, feedback + step * direction) * weight).sum()
+        moved: Tensor = model(constants, memory, lags, feedback + step * direction)
+        return (moved * weight).sum()
 
     slope = (torch.autograd.grad(value(0.0), feedback)[0] * direction).sum()
     with torch.no_grad():
@@ -86,12 +87,12 @@ def test_frames_do_not_see_later_memory_nor_later_constants() -> None:
 
 
 def test_memory_is_attended_to_as_one_frame_by_one_frame_attention() -> None:
-    layer = decoder().layers[0]
+    layer = decoder()._layers()[0]
     memory = torch.randn(4, 2, WIDTH)
     attention = torch.nn.MultiheadAttention(WIDTH, HEADS)
     with torch.no_grad():
-        attention.in_proj_weight[2 * WIDTH :] = layer.memory_value.weight  # type: ignore[union-attr]
-        attention.in_proj_bias[2 * WIDTH :] = layer.memory_value.bias  # type: ignore[union-attr]
-        attention.out_proj.weight.copy_(layer.memory_out.weight)  # type: ignore[union-attr, arg-type]
+        attention.in_proj_weight[2 * WIDTH :].copy_(layer.memory_value.weight)
+        attention.in_proj_bias[2 * WIDTH :].copy_(layer.memory_value.bias)
+        attention.out_proj.weight.copy_(layer.memory_out.weight)
     seen = attention(torch.randn(4, 2, WIDTH), memory, memory, attn_mask=~torch.eye(4, dtype=torch.bool))[0]
-    torch.testing.assert_close(layer.heard(memory), seen)  # type: ignore[operator]
+    torch.testing.assert_close(layer.heard(memory), seen)
