@@ -86,7 +86,7 @@ DEVIATIONS: dict[str, tuple[str, ...]] = {
     "t2m_gpt": (
         "The text vector is the mean of frozen MiniLM (embedded) or DistilBERT (paper) token features, not CLIP's.",
         "The embedded preset puts five vectors, one a text, before the tokens; the original puts one of one text.",
-        "The embedded preset has 4 blocks of width 144; the original has 18 of width 1024.",
+        "The embedded preset has 4 narrow blocks; the original has 18 of width 1024.",
         "Motions have the asked length: the end token is banned; the original stops where it is drawn.",
         "Where the end token may be drawn and comes first, the most likely code is taken; the original takes code 1.",
         "The tokenizer is the benchmark's, with 56 parameters a frame; a last token may hold fewer than four frames.",

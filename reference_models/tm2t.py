@@ -49,6 +49,8 @@ class Config:
     """Width of the decoder's state and of the motion tokens' embedding."""
     text: int
     """Width of the text encoder's state in each direction."""
+    attention: int
+    """Width of what attention compares and of what it brings; most of a step's time goes with it."""
     forcing_steps: int
     """Training steps over which the probability of teacher forcing falls from 0.9 to 0.1."""
     back_translation: float = 1.0
@@ -71,16 +73,16 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     "tm2t_captioner": {
         "embedded": Recipe(
             CaptionerConfig(width=128, layers=2, heads=4, hidden=256, words=256),
-            Schedule(1500, batch=128, learning_rate=3e-4, validate_every=100),
+            Schedule(1500, batch=64, learning_rate=3e-4, validate_every=100),
         ),
         "paper": Recipe(CaptionerConfig(width=512, layers=4, heads=8, hidden=2048, words=1024), _PAPER, *_ENCODERS),
     },
     "tm2t": {
         "embedded": Recipe(
-            Config(width=128, text=128, forcing_steps=2000, dropout=0.1),
-            Schedule(2000, batch=128, learning_rate=5e-4, clip=0.5, ema=0.998, validate_every=100),
+            Config(width=128, text=128, attention=64, forcing_steps=2000, dropout=0.1),
+            Schedule(2000, batch=64, learning_rate=5e-4, clip=0.5, ema=0.998, validate_every=100),
         ),
-        "paper": Recipe(Config(width=1024, text=512, forcing_steps=3500), _PAPER, *_ENCODERS),
+        "paper": Recipe(Config(width=1024, text=512, attention=1024, forcing_steps=3500), _PAPER, *_ENCODERS),
     },
 }
 _FEATURES = "Texts are read as frozen MiniLM (embedded) or DistilBERT (paper) token features, not as GloVe vectors."
@@ -125,9 +127,9 @@ class Read(NamedTuple):
     """Texts as the decoder sees them."""
 
     keys: Tensor
-    """(B, L, width)."""
+    """(B, L, attention)."""
     values: Tensor
-    """(B, L, width)."""
+    """(B, L, attention)."""
     bias: Tensor
     """(B, L): minus infinity where there is no token."""
     state: Tensor
@@ -155,14 +157,14 @@ class TM2T(nn.Module):
         captioner = context.needs.get("tm2t_captioner")
         self._captioner: Needed[Captioner] | None = Needed(captioner) if captioner is not None else None
         self.end = self._tokenizer.on(torch.device("cpu")).codes
-        width, text = config.width, config.text
+        width, text, attention = config.width, config.text, config.attention
         self.text = nn.Linear(context.text_width, text)
         self.reader = BothWays(text, flip=config.compat_flip)
         self.state = nn.Linear(2 * text, width)
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(2 * text, width, bias=False)
-        self.value = nn.Linear(2 * text, width)
-        self.merge = nn.Linear(2 * width, width)
+        self.query = nn.Linear(width, attention)
+        self.key = nn.Linear(2 * text, attention, bias=False)
+        self.value = nn.Linear(2 * text, attention)
+        self.merge = nn.Linear(attention + width, width)
         self.norm = nn.LayerNorm(width)
         self.cell = nn.GRUCell(width, width)
         self.table = tied_table(self.end + 2, width)  # codes, end, start
@@ -242,8 +244,8 @@ class TM2T(nn.Module):
             new = self.table.weight[-1].expand_as(state)
             written: list[Tensor] = []
             for j in range(steps):
-                scores = (text.keys @ self.query(state)[..., None]).squeeze(-1) / self.config.width**0.5 + text.bias
-                seen = (scores.softmax(-1)[:, None] @ text.values).squeeze(1)  # (B, width)
+                scores = (text.keys @ self.query(state)[..., None]).squeeze(-1) / self.config.attention**0.5 + text.bias
+                seen = (scores.softmax(-1)[:, None] @ text.values).squeeze(1)  # (B, attention)
                 merged = self.norm(self.merge(torch.cat([seen, self.dropout(new)], dim=-1)))
                 state = self.cell(leaky_relu(merged, 0.2), state)
                 written.append(state @ self.table.weight[:-1].T)
