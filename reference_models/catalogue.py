@@ -20,6 +20,8 @@ class Entry:
     """Class in it, built by ``Class(config, context)``. The module's ``PRESETS`` hold its recipes by its name."""
     needs: tuple[str, ...] = ()
     """Networks that are trained before it and frozen."""
+    trained_with: tuple[str, ...] = ()
+    """Networks trained before it that only its training asks for."""
     model: bool = True
     """Whether it generates motions: a model of its own, not only a step towards one."""
     hears: bool = False
@@ -51,7 +53,7 @@ NETWORKS: dict[str, Entry] = {
     "t2m_gpt": Entry("t2m_gpt", "T2MGPT", needs=("vqvae",)),
     "tm2t_tokenizer": Entry("vqvae", "VQVAE", model=False),
     "tm2t_captioner": Entry("tm2t", "Captioner", needs=("tm2t_tokenizer",), model=False),
-    "tm2t": Entry("tm2t", "TM2T", needs=("tm2t_tokenizer", "tm2t_captioner")),
+    "tm2t": Entry("tm2t", "TM2T", needs=("tm2t_tokenizer",), trained_with=("tm2t_captioner",)),
     "mdm": Entry("mdm", "MDM"),
     "faceformer": Entry("faceformer", "FaceFormer", hears=True, talking_only=True),
     "codetalker_codes": Entry("codetalker", "FaceCodes", model=False, talking_only=True),
@@ -82,6 +84,6 @@ def chain(name: str) -> list[str]:
     ['tm2t_tokenizer', 'tm2t_captioner', 'tm2t']
     """
     order: list[str] = []
-    for need in NETWORKS[name].needs:
+    for need in NETWORKS[name].needs + NETWORKS[name].trained_with:
         order += [step for step in chain(need) if step not in order]
     return [*order, name]

@@ -7,7 +7,7 @@ import math
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 State = dict[str, Tensor]
 CHECKPOINT = "last.ckpt"
+_TRIAL = 40
+"""Steps of the trial that tells how many fit into a given time."""
 _VALIDATION_BATCH = 64
 _POOL = 8
 """Batches among which clips are sorted by length."""
@@ -71,6 +73,8 @@ class Best:
 
 def fit(fabric: Fabric, run: "Run", clips: dict[str, "Clips"], resume: bool, progress: Progress) -> None:
     """Runs the steps that are left, keeps the best weights, writes them at the end."""
+    if run.minutes is not None:
+        run = fitted(fabric, run, clips)
     schedule = run.recipe.schedule
     _seed(schedule.seed, -1)
     network = run.network(clips["train"])
@@ -110,6 +114,32 @@ def fit(fabric: Fabric, run: "Run", clips: dict[str, "Clips"], resume: bool, pro
             logger.finalize("success")
         write(run, clips["train"], keeper.best, parameters, time.monotonic() - began, fabric)
     fabric.barrier()
+
+
+def fitted(fabric: Fabric, run: "Run", clips: dict[str, "Clips"]) -> "Run":
+    """The same training with as many steps as fit into its time, by the speed of a trial that is thrown away."""
+    assert run.minutes is not None
+    began = time.monotonic()
+    network = run.network(clips["train"])
+    network.fit(clips["train"])
+    data = clips["train"].to(fabric.device)
+    model, optimizer = fabric.setup(network, _optimizer(network, run.recipe.schedule))
+    model.mark_forward_method("losses")
+    network.train()
+    batches = batch_items(data.frames.tolist(), run.recipe.schedule.batch, run.recipe.schedule.seed)
+    times = []
+    for _ in range(_TRIAL):
+        items = next(batches)[fabric.global_rank :: fabric.world_size]
+        loss = model.losses(data.batch(items))["loss"]
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        float(loss.detach())  # waits for the device
+        times.append(time.monotonic())
+    each = (times[-1] - times[_TRIAL // 4]) / (_TRIAL - _TRIAL // 4 - 1)
+    left = 60 * run.minutes - (time.monotonic() - began)
+    steps = int(fabric.broadcast(max(1, int(0.85 * left / each))))
+    schedule = replace(run.recipe.schedule, steps=steps)
+    return replace(run, recipe=replace(run.recipe, schedule=schedule))
 
 
 @dataclass

@@ -62,6 +62,7 @@ def train(
     features: Path | None = None,
     steps: int | None = None,
     batch: int | None = None,
+    minutes: float | None = None,
     learning_rate: float | None = None,
     seed: int | None = None,
     head: "HeadModel | None" = None,
@@ -86,6 +87,7 @@ def train(
         features: Folder of the frozen features; below the home of mmbench when None.
         steps: Optimiser steps of every network, in place of the recipes'.
         batch: Clips a step, in place of the recipes'.
+        minutes: Wall time of each network: a short trial tells how many steps fit, which then take the recipe's place.
         learning_rate: Of the model's own network, in place of the recipe's.
         seed: In place of the recipes'.
         head: Head model; the open head when None.
@@ -117,15 +119,13 @@ def train(
             done.append(found)
             continue
         say(f"{variant}: {recipe.schedule.steps} steps on {device}")
-        run = Run(name, track.id, preset, recipe, target, (out, WEIGHTS), head, encoders)
+        run = Run(name, track.id, preset, recipe, target, (out, WEIGHTS), head, encoders, minutes)
         run.launch(_given(name, clips), device, devices, resume, progress)
         done.append(target)
     return done
 
 
-def encoders_of(
-    model: str, preset: str, text_folder: Path | None = None, audio_folder: Path | None = None
-) -> Encoders:
+def encoders_of(model: str, preset: str, text_folder: Path | None = None, audio_folder: Path | None = None) -> Encoders:
     """The frozen encoders of a model's preset, with the folders the user gives for those that are not shipped."""
     recipe = model_entry(model).recipe(model, preset)
     return Encoders(recipe.text_encoder, recipe.audio_encoder, text_folder, audio_folder)
@@ -211,6 +211,8 @@ class Run:
     """Head model; the open head when None."""
     encoders: Encoders
     """What the features were made with."""
+    minutes: float | None = None
+    """Wall time that the steps are to fit into; None for the recipe's steps."""
 
     def launch(
         self, clips: dict[str, "Clips"], device: str, devices: int, resume: bool, progress: Progress = no_progress
@@ -223,10 +225,7 @@ class Run:
 
     def needs(self, device: str = "cpu") -> dict[str, Any]:
         """The trained networks it is built on."""
-        return {
-            need: load_network(need, self.track, self.roots, device, head=self.head)
-            for need in NETWORKS[self.name].needs
-        }
+        return {need: load_network(need, self.track, self.roots, device, head=self.head) for need in self._before}
 
     def network(self, clips: "Clips") -> Any:
         """The untrained network for clips of these features."""
@@ -235,9 +234,12 @@ class Run:
 
     def needed_sha256(self) -> dict[str, str]:
         """Hashes of the weights it is built on."""
-        return {
-            need: read_card(find_weights(need, self.track, self.roots)).sha256 for need in NETWORKS[self.name].needs
-        }
+        return {need: read_card(find_weights(need, self.track, self.roots)).sha256 for need in self._before}
+
+    @property
+    def _before(self) -> tuple[str, ...]:
+        entry = NETWORKS[self.name]
+        return entry.needs + entry.trained_with
 
 
 def _given(name: str, clips: dict[str, "Clips"]) -> dict[str, "Clips"]:

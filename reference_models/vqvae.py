@@ -31,9 +31,9 @@ class Config:
     """Size of the codebook."""
     code_width: int = 64
     """Numbers a code."""
-    width: int = 104
+    width: int = 92
     """Channels of the convolutions."""
-    depth: int = 2
+    depth: int = 3
     """Residual blocks a stage."""
     codebook: Literal["running", "learned"] = "running"
     """Codes by running means with reset, or by gradient as in TM2T."""
@@ -45,7 +45,7 @@ class Config:
     """Weight of the pull of latents to codes: beta of the paper."""
     space: Space = "vertices"
     """What an error of the motion means."""
-    neck: float = 2.0
+    neck: float = 4.5
     """Deviation of the neck's coordinates, against one of the others."""
 
 
@@ -147,7 +147,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     },
     "tm2t_tokenizer": {
         "embedded": Recipe(
-            Config(width=88, depth=1, codebook="learned", reconstruction="l1", velocity=0.0, commitment=1.0),
+            Config(width=88, depth=1, codebook="learned", reconstruction="l1", velocity=0.5, commitment=1.0),
             replace(_EMBEDDED, ema=None),
         ),
         "paper": Recipe(
@@ -168,13 +168,15 @@ DEVIATIONS: dict[str, tuple[str, ...]] = {
         "The paper states neither codebook size, width nor loss weights: they are ours.",
         "Whole clips with masks instead of random windows of 64 frames; the last frame is held to a whole token.",
         "The threshold below which a code starts anew is scaled to the tokens a step; it takes a random latent.",
-        "Embedded preset: errors are those of face vertices in units of their deviation, the neck weighted twice.",
+        "Embedded preset: errors are those of face vertices in units of their deviation, with more weight on the neck.",
     ),
     "tm2t_tokenizer": (
         "No adversarial term, which is not in the paper's objective; no foot contacts.",
         "Blocks as in the tokenizer of T2M-GPT (dilated convolutions) instead of plain ones.",
         "Whole clips with masks instead of windows of 64 frames.",
-        "Embedded preset: errors are those of face vertices in units of their deviation, the neck weighted twice.",
+        "Codes begin at latents of the first step: from the original's values near zero, seven in eight stay unused.",
+        "Embedded preset: errors are those of face vertices in units of their deviation, with more weight on the neck; "
+        "an error of first differences in time is added.",
     ),
 }
 """What differs from the originals."""

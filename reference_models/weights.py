@@ -143,7 +143,8 @@ def load_network(
     if found != card.sha256:
         raise InputError(Problem("these are other weights", str(folder / WEIGHTS_FILE), card.sha256, found))
     needs = {}
-    for need, sha256 in card.needs.items():
+    for need in NETWORKS[name].needs:
+        sha256 = card.needs[need]
         own = read_card(find_weights(need, track, roots)).sha256
         if own != sha256:
             raise InputError(Problem("built on other weights", str(folder), f"{need} {sha256}", own))

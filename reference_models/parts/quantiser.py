@@ -70,14 +70,9 @@ class RunningCodebook(nn.Module):
             passed = latents + (codes - latents).detach()
             return Quantised(passed, tokens.view(mask.shape), commitment, torch.zeros_like(commitment))
 
-    def _candidates(self, flat: Tensor, valid: Tensor) -> Tensor:
-        """(K, d): latents of this step drawn with replacement, the same ones in every process."""
-        chosen = torch.multinomial(valid + 1e-12, len(self.codebook), replacement=True)
-        return _from_first(flat[chosen])
-
     def _begin(self, flat: Tensor, valid: Tensor) -> None:
         """The first step's latents become codes."""
-        first = torch.where(self.begun, self.codebook, self._candidates(flat, valid))
+        first = torch.where(self.begun, self.codebook, drawn(flat, valid, len(self.codebook)))
         share = _summed(valid.sum()) / len(self.codebook)
         self.count.copy_(torch.where(self.begun, self.count, share.expand_as(self.count)))
         self.total.copy_(torch.where(self.begun, self.total, first * share))
@@ -92,14 +87,14 @@ class RunningCodebook(nn.Module):
         self.total.lerp_(total, 1 - self.decay)
         even = count.sum() / len(self.codebook)
         unused = (self.count < self.least * even)[:, None]
-        candidates = self._candidates(flat, valid)
+        candidates = drawn(flat, valid, len(self.codebook))
         self.total.copy_(torch.where(unused, candidates * even, self.total))
         self.count.copy_(torch.where(unused[:, 0], even.expand_as(self.count), self.count))
         self.codebook.copy_(self.total / self.count.clamp(min=1e-6)[:, None])
 
 
 class LearnedCodebook(nn.Module):
-    """Codes are parameters, pulled to the latents by the codebook loss.
+    """Codes are parameters, pulled to the latents by the codebook loss; they begin at latents of the first step.
 
     Args:
         codes: Number of codes K.
@@ -109,20 +104,37 @@ class LearnedCodebook(nn.Module):
         van den Oord et al. 2017, equation 3; used by TM2T (Guo et al. 2022).
     """
 
+    begun: Tensor
+
     def __init__(self, codes: int, width: int) -> None:
         super().__init__()
         self.codebook = nn.Parameter(torch.empty(codes, width).uniform_(-1 / codes, 1 / codes))
+        self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
 
     def forward(self, latents: Tensor, mask: Tensor) -> Quantised:
-        """Quantises latents (B, J, d); the mask is the losses' business."""
+        """Quantises latents (B, J, d); positions where the mask (B, J) is False give no code its start."""
         with torch.autocast(latents.device.type, enabled=False):
             latents = latents.float()
+            if self.training:
+                self._begin(latents.detach().flatten(0, 1), mask.flatten().float())
             tokens = nearest(latents.detach().flatten(0, 1), self.codebook.detach())
             codes = self.codebook[tokens].view_as(latents)
             commitment = (latents - codes.detach()).square().mean(-1)
             pulled = (latents.detach() - codes).square().mean(-1)
             passed = latents + (codes - latents).detach()
             return Quantised(passed, tokens.view(mask.shape), commitment, pulled)
+
+    @torch.no_grad()
+    def _begin(self, flat: Tensor, valid: Tensor) -> None:
+        """The first step's latents become codes."""
+        self.codebook.copy_(torch.where(self.begun, self.codebook, drawn(flat, valid, len(self.codebook))))
+        self.begun.fill_(True)
+
+
+def drawn(flat: Tensor, valid: Tensor, codes: int) -> Tensor:
+    """(K, d): latents (N, d) of this step drawn with replacement, the same ones in every process."""
+    chosen = torch.multinomial(valid + 1e-12, codes, replacement=True)
+    return _from_first(flat[chosen])
 
 
 def _summed(values: Tensor) -> Tensor:

@@ -135,7 +135,9 @@ def test_gradients_pass_straight_through_the_quantiser() -> None:
 def test_a_learned_code_is_pulled_to_its_latents() -> None:
     torch.manual_seed(0)
     book = LearnedCodebook(4, 3)
-    quantised = book(torch.ones(1, 6, 3), torch.ones(1, 6, dtype=torch.bool))
+    mask = torch.ones(1, 6, dtype=torch.bool)
+    book(torch.randn(1, 6, 3), mask)  # begins the codes
+    quantised = book(torch.ones(1, 6, 3), mask)
     quantised.codebook.sum().backward()
     assert book.codebook.grad is not None
     used = int(quantised.tokens[0, 0])
