@@ -8,7 +8,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, linear, relu
+from torch.nn.functional import dropout, linear
 
 from reference_models.parts.periodic import causal_bias
 from reference_models.parts.through_time import Kept, LayerTrace, Loop, Normalised, Weights, through_time
@@ -50,8 +50,7 @@ class FeedbackDecoder(nn.Module):
             steps = constants.float().transpose(0, 1)  # (T, B, width)
             heard = self._heard(memory)
             kept_tokens, kept = self._draw(steps)
-            with torch.no_grad():
-                hidden = self._cached(steps, heard, lags, feedback, kept_tokens, kept)
+            hidden = self._cached(steps, heard, lags, feedback, kept_tokens, kept)
             if not torch.is_grad_enabled():
                 return hidden.transpose(0, 1)
             earlier = hidden[:-1] if feedback is None else hidden[:-1] @ feedback
@@ -106,21 +105,23 @@ class FeedbackDecoder(nn.Module):
         kept: list[Kept | None],
     ) -> Tensor:
         """(T, B, width) outputs of the loop, frame by frame."""
-        layers = [
-            _Cached(layer.weights(), sound, lags, mask)
-            for layer, sound, mask in zip(self._layers(), heard, kept, strict=True)
-        ]
-        constants, outputs = steps.unbind(0), []
-        token = constants[0]
-        for frame, constant in enumerate(constants):
-            if frame:
-                token = token + constant if feedback is None else torch.addmm(constant, token, feedback)
-            if kept_tokens is not None:
-                token = token * kept_tokens[frame]
-            for layer in layers:
-                token = layer.step(token, frame)
-            outputs.append(token)
-        return torch.stack(outputs)
+        with torch.inference_mode():  # spares some of what each small operation costs
+            layers = [
+                _Cached(layer.weights(), sound, lags, mask)
+                for layer, sound, mask in zip(self._layers(), heard, kept, strict=True)
+            ]
+            constants, outputs = steps.unbind(0), []
+            token = constants[0]
+            for frame, constant in enumerate(constants):
+                if frame:
+                    token = token + constant if feedback is None else torch.addmm(constant, token, feedback)
+                if kept_tokens is not None:
+                    token = token * kept_tokens[frame]
+                for layer in layers:
+                    token = layer.step(token, frame)
+                outputs.append(token)
+        with torch.no_grad():
+            return torch.stack(outputs)
 
     def _layers(self) -> list["DecoderLayer"]:
         return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
@@ -194,22 +195,22 @@ class _Cached:
         self.weights, self.kept, self.heard = weights, kept, heard.unbind(0)
         self.mix = weights.mix.view(3, width, width).transpose(1, 2)
         self.mix_bias = weights.mix_bias.view(3, 1, width)
-        self.rows = clips * len(lags)
         self.bias = lags.flip(1).repeat(clips, 1)[:, None]  # (B * heads, 1, T), the frame itself last
-        cache = heard.new_empty(2, self.rows, frames, width // len(lags))
-        self.entries, self.key, self.value = cache.unbind(2), cache[0].transpose(1, 2), cache[1]
-        self.root = math.sqrt(cache.shape[-1])
+        size = width // len(lags)
+        cache = heard.new_empty(3, clips * len(lags), frames, size)
+        self.entries, self.queries = cache.unbind(2), cache[0].split(1, dim=1)
+        self.key, self.value = cache[1].transpose(1, 2), cache[2]
+        self.scale, self.shape, self.parts = 1 / math.sqrt(size), (clips, width), (3, clips * len(lags), size)
 
     def step(self, token: Tensor, frame: int) -> Tensor:
         """The output (B, width) of the next frame's token (B, width)."""
         count, kept = frame + 1, self.kept and self.kept.at(frame)
-        mixed = torch.baddbmm(self.mix_bias, token.expand(3, -1, -1), self.mix).view(3, self.rows, -1)
-        self.entries[frame].copy_(mixed[1:])
+        mixed = torch.baddbmm(self.mix_bias, token.expand(3, *self.shape), self.mix)
+        self.entries[frame].copy_(mixed.view(self.parts))
         recent = self.bias.narrow(2, len(self.heard) - count, count)
-        query = mixed[0].unsqueeze(1)
-        scores = torch.baddbmm(recent, query, self.key.narrow(2, 0, count), alpha=1 / self.root)
+        scores = torch.baddbmm(recent, self.queries[frame], self.key.narrow(2, 0, count), alpha=self.scale)
         attention = _scaled(scores.softmax(-1), kept and kept.attention)
-        seen = torch.bmm(attention, self.value.narrow(1, 0, count)).view(token.shape)
+        seen = torch.bmm(attention, self.value.narrow(1, 0, count)).view(self.shape)
         return _after(self.weights, token, seen, self.heard[frame], kept)[0]
 
 
@@ -228,7 +229,7 @@ def _after(
     found = linear(seen, weights.out, weights.out_bias)
     tokens = normalised(tokens + _scaled(found, kept and kept.seen))
     tokens = normalised(tokens + heard)
-    active = relu(linear(tokens, weights.up, weights.up_bias))
+    active = torch.relu(linear(tokens, weights.up, weights.up_bias))
     found = linear(_scaled(active, kept and kept.hidden), weights.down, weights.down_bias)
     return normalised(tokens + _scaled(found, kept and kept.out)), sums, active
 

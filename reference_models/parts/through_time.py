@@ -101,7 +101,7 @@ class _ThroughTime(torch.autograd.Function):
         return outputs.view_as(outputs)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: "torch.autograd.function.FunctionCtx", gradient: Tensor) -> tuple[Tensor, None]:
         with torch.autocast(gradient.device.type, enabled=False):
             return reached(gradient, ctx.loop), None  # type: ignore[attr-defined]
