@@ -19,7 +19,6 @@ from benchmark.errors import InputError, Problem, nearest_names
 from benchmark.protocol import MAX_FRAMES, TEXT_FIELDS
 from reference_models.batch import RATE, Batch, clip_mean, length_mask
 from reference_models.data import Clips
-from reference_models.parts.attention import KeysAndValues
 from reference_models.parts.draws import Draws
 from reference_models.parts.fusion import FUSIONS, Block, Fusion, Room
 from reference_models.parts.motion_tokens import Needed, Tokenizer
@@ -265,7 +264,8 @@ class Steps:
     def __init__(self, model: MM2Face, batch: Batch, dropped: Tensor | None = None) -> None:
         self._model, self._batch, self._done = model, batch, 0
         self._sources = model.fusion(batch, dropped)
-        self._caches = [(Room(self._sources.sees.shape[-1]), KeysAndValues()) for _ in model.blocks]
+        sizes = self._sources.sees.shape[-1], self._sources.memory.shape[1]
+        self._caches = [(Room(sizes[0]), Room(sizes[1])) for _ in model.blocks]
         if prefix := self._sources.prefix.shape[1]:
             self._run(self._sources.prefix, self._sources.sees[:, :, :prefix, :prefix], prefix)
 
