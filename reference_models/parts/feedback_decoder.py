@@ -198,7 +198,7 @@ class _Cached:
         self.bias = lags.flip(1).repeat(clips, 1)[:, None]  # (B * heads, 1, T), the frame itself last
         size = width // len(lags)
         cache = heard.new_empty(3, clips * len(lags), frames, size)
-        self.entries, self.queries = cache.unbind(2), cache[0].split(1, dim=1)
+        self.entries, self.queries = cache.unbind(2), cache[0].unsqueeze(2).unbind(1)
         self.key, self.value = cache[1].transpose(1, 2), cache[2]
         self.scale, self.shape, self.parts = 1 / math.sqrt(size), (clips, width), (3, clips * len(lags), size)
 
