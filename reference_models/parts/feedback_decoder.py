@@ -181,9 +181,9 @@ class DecoderLayer(nn.Module):
         scores = torch.bmm(query, key.transpose(1, 2)).view(clips, self.heads, frames, frames) + bias
         attention = scores.softmax(-1).flatten(0, 1)  # (B * heads, T, T)
         seen = torch.bmm(_scaled(attention, kept and kept.attention), value)
-        hidden, sums, active = _after(weights, tokens, _frames_first(seen, clips), heard, kept)
+        sums: list[Normalised] = []
+        hidden, active = _after(weights, tokens, _frames_first(seen, clips), heard, kept, sums)
         query, key, value, attention, active = (part.detach() for part in (query, key, value, attention, active))
-        sums = [Normalised(*(part.detach() for part in found)) for found in sums]
         return hidden, LayerTrace(weights, query, key, value, attention, sums, active, kept)
 
 
@@ -215,23 +215,33 @@ class _Cached:
 
 
 def _after(
-    weights: Weights, tokens: Tensor, seen: Tensor, heard: Tensor, kept: Kept | None
-) -> tuple[Tensor, list[Normalised], Tensor]:
-    """What follows self-attention, of one frame (B, width) or of all (T, B, width)."""
-    sums: list[Normalised] = []
+    weights: Weights,
+    tokens: Tensor,
+    seen: Tensor,
+    heard: Tensor,
+    kept: Kept | None,
+    sums: list[Normalised] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """What follows self-attention, of one frame (B, width) or of all (T, B, width): output and active hidden units.
 
-    def normalised(values: Tensor) -> Tensor:
-        scale, shift = weights.norms[len(sums)]
+    Args:
+        sums: Filled with what is normalised, where one is given.
+    """
+
+    def normalised(values: Tensor, index: int) -> Tensor:
+        scale, shift = weights.norms[index]
+        if sums is None:
+            return torch.layer_norm(values, scale.shape, scale, shift, _EPSILON)
         result, mean, deviation = torch.native_layer_norm(values, scale.shape, scale, shift, _EPSILON)
-        sums.append(Normalised(values, mean, deviation))
+        sums.append(Normalised(values.detach(), mean.detach(), deviation.detach()))
         return result
 
     found = linear(seen, weights.out, weights.out_bias)
-    tokens = normalised(tokens + _scaled(found, kept and kept.seen))
-    tokens = normalised(tokens + heard)
+    tokens = normalised(tokens + (found if kept is None else found * kept.seen), 0)
+    tokens = normalised(tokens + heard, 1)
     active = torch.relu(linear(tokens, weights.up, weights.up_bias))
-    found = linear(_scaled(active, kept and kept.hidden), weights.down, weights.down_bias)
-    return normalised(tokens + _scaled(found, kept and kept.out)), sums, active
+    found = linear(active if kept is None else active * kept.hidden, weights.down, weights.down_bias)
+    return normalised(tokens + (found if kept is None else found * kept.out), 2), active
 
 
 def _frames_first(values: Tensor, clips: int) -> Tensor:
