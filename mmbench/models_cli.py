@@ -22,6 +22,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="In place of the preset's.")] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, help="In place of the preset's.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Time a network: as many steps as a trial says will fit.")
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="In place of the preset's.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="In place of the preset's.")] = None,
     features: Annotated[
@@ -49,6 +52,7 @@ def train(
         resume=resume,
         steps=steps,
         batch=batch,
+        minutes=minutes,
         learning_rate=learning_rate,
         seed=seed,
         features=features,

@@ -80,7 +80,6 @@ def fit(fabric: Fabric, run: "Run", clips: dict[str, "Clips"], resume: bool, pro
     network = run.network(clips["train"])
     network.fit(clips["train"])
     data = {split: part.to(fabric.device) for split, part in clips.items()}
-    parameters = sum(value.numel() for value in network.parameters() if value.requires_grad)
     model, optimizer = fabric.setup(network, _optimizer(network, schedule))
     model.mark_forward_method("losses")
     mean = {key: value.detach().clone() for key, value in network.state_dict().items()} if schedule.ema else None
@@ -112,7 +111,7 @@ def fit(fabric: Fabric, run: "Run", clips: dict[str, "Clips"], resume: bool, pro
     if fabric.global_rank == 0:
         for logger in fabric.loggers:
             logger.finalize("success")
-        write(run, clips["train"], keeper.best, parameters, time.monotonic() - began, fabric)
+        write(run, clips["train"], keeper.best, schedule.steps, time.monotonic() - began, fabric)
     fabric.barrier()
 
 
@@ -298,7 +297,7 @@ def batch_items(lengths: list[int], batch: int, seed: int, first: int = 0) -> It
         epoch, skip = epoch + 1, 0
 
 
-def write(run: "Run", clips: "Clips", best: Best, parameters: int, seconds: float, fabric: Fabric) -> None:
+def write(run: "Run", clips: "Clips", best: Best, steps: int, seconds: float, fabric: Fabric) -> None:
     """Writes the best weights with their card."""
     assert best.state is not None
     recipe = run.recipe
@@ -306,7 +305,7 @@ def write(run: "Run", clips: "Clips", best: Best, parameters: int, seconds: floa
         "name": run.name,
         "track": run.track,
         "preset": run.preset,
-        "parameters": parameters,
+        "parameters": sum(value.numel() for value in run.network(clips).parameters()),
         "config": asdict(recipe.config),
         "schedule": asdict(recipe.schedule),
         "text_width": clips.text_width,
@@ -316,7 +315,7 @@ def write(run: "Run", clips: "Clips", best: Best, parameters: int, seconds: floa
         "head": run.head.name if run.head is not None else "open head",
         "device": device_name(fabric),
         "seconds": round(seconds, 1),
-        "steps": recipe.schedule.steps,
+        "steps": steps,
         "best_step": best.step,
         "seed": recipe.schedule.seed,
         "validation": {key: round(value, 6) for key, value in (best.scores or {}).items()},
