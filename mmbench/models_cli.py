@@ -23,7 +23,7 @@ def train(
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="In place of the preset's.")] = None,
     batch: Annotated[int | None, typer.Option("--batch", min=1, help="In place of the preset's.")] = None,
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Time a network: as many steps as a trial says will fit.")
+        float | None, typer.Option("--minutes", help="Time a network at most: a trial tells how many steps fit.")
     ] = None,
     learning_rate: Annotated[float | None, typer.Option("--learning-rate", help="In place of the preset's.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="In place of the preset's.")] = None,

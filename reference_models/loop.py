@@ -116,7 +116,7 @@ def fit(fabric: Fabric, run: "Run", clips: dict[str, "Clips"], resume: bool, pro
 
 
 def fitted(fabric: Fabric, run: "Run", clips: dict[str, "Clips"]) -> "Run":
-    """The same training with as many steps as fit into its time, by the speed of a trial that is thrown away."""
+    """The same training with no more steps than fit into its time, by the speed of a trial that is thrown away."""
     assert run.minutes is not None
     began = time.monotonic()
     network = run.network(clips["train"])
@@ -136,7 +136,7 @@ def fitted(fabric: Fabric, run: "Run", clips: dict[str, "Clips"]) -> "Run":
         times.append(time.monotonic())
     each = (times[-1] - times[_TRIAL // 4]) / (_TRIAL - _TRIAL // 4 - 1)
     left = 60 * run.minutes - (time.monotonic() - began)
-    steps = int(fabric.broadcast(max(1, int(0.85 * left / each))))
+    steps = int(fabric.broadcast(max(1, min(run.recipe.schedule.steps, int(0.85 * left / each)))))
     schedule = replace(run.recipe.schedule, steps=steps)
     return replace(run, recipe=replace(run.recipe, schedule=schedule))
 

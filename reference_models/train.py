@@ -87,7 +87,7 @@ def train(
         features: Folder of the frozen features; below the home of mmbench when None.
         steps: Optimiser steps of every network, in place of the recipes'.
         batch: Clips a step, in place of the recipes'.
-        minutes: Wall time of each network: a short trial tells how many steps fit, which then take the recipe's place.
+        minutes: Wall time of each network at most: a short trial tells how many of the steps fit.
         learning_rate: Of the model's own network, in place of the recipe's.
         seed: In place of the recipes'.
         head: Head model; the open head when None.
@@ -212,7 +212,7 @@ class Run:
     encoders: Encoders
     """What the features were made with."""
     minutes: float | None = None
-    """Wall time that the steps are to fit into; None for the recipe's steps."""
+    """Wall time that the steps are to fit into; None for all of them."""
 
     def launch(
         self, clips: dict[str, "Clips"], device: str, devices: int, resume: bool, progress: Progress = no_progress
