@@ -235,18 +235,14 @@ def test_length_is_known_only_where_the_config_says_so() -> None:
 @pytest.mark.parametrize("preset", ["embedded", "paper"])
 def test_every_fusion_of_every_preset_makes_a_step(fusion: str, audio: bool, preset: str) -> None:
     recipe = ablation(PRESETS["mm2face"][preset], fusion)
-    model = MM2Face(replace(recipe.config, layers=1), context(audio)).train()
+    layers = recipe.config.layers if fusion == FUSIONS[0] else 1
+    model = MM2Face(replace(recipe.config, layers=layers), context(audio)).train()
     report = model.losses(batch_of(audio))
     assert set(report) == {"loss", "accuracy"}
     report["loss"].backward()  # type: ignore[no-untyped-call]
     unused = [name for name, weights in model.named_parameters() if weights.grad is None]
     assert not unused, "every weight has a gradient, as training over several processes wants"
     assert model.eval().losses(batch_of(audio))["selection"].isfinite()
-
-
-def test_the_whole_paper_preset_makes_a_step() -> None:
-    model = MM2Face(PRESETS["mm2face"]["paper"].config, context()).train()
-    model.losses(batch_of(rows=(0,)))["loss"].backward()  # type: ignore[no-untyped-call]
 
 
 def test_an_unknown_fusion_is_refused_with_the_known_ones() -> None:
@@ -290,9 +286,7 @@ def test_corruption_replaces_its_share_and_one_text_always_stays() -> None:
 def test_the_tokenizer_is_no_part_of_the_weights_and_they_load_strictly() -> None:
     model, other = model_of(), MM2Face(TINY, context())
     state = model.state_dict()
-    assert not any(
-        "tokenizer" in name or "table" in name or value.shape == (RATE * 56, CODES) for name, value in state.items()
-    )
+    assert not any("tokenizer" in name or value.shape == (RATE * 56, CODES) for name, value in state.items())
     assert "fusion.audio_mean" in state, "the scale of the speech belongs to the weights"
     other.load_state_dict(state, strict=True)
     batch = batch_of()
