@@ -71,6 +71,15 @@ class HeadModel:
         self._subsets.clear()
         return self
 
+    def on(self, device: "torch.device | str") -> "HeadModel":
+        """The same head on a device: itself where it is there already, else a copy, so that nobody else's moves."""
+        import torch
+
+        if torch.device(device) == torch.device(self._device):
+            return self
+        copied = HeadModel(self.name, self.sha256, self._arrays, self._face_ids, self._lip_ids)
+        return copied.to(device)
+
     def vertices(
         self, parameters: "torch.Tensor", ids: NDArray[Any] | None = None, *, neck: bool = False
     ) -> "torch.Tensor":

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.errors import InputError, Problem
 from benchmark.storage import write_json
+from reference_models.catalogue import NETWORKS
 from reference_models.weights import WEIGHTS, find_weights, fusion_name, read_card
 
 PINS_FILE = "weights.json"
@@ -78,7 +79,7 @@ def weight_hashes(
     """
     card = read_card(find_weights(name, track, roots, fusion))
     hashes = {name if fusion is None else f"{name}.{fusion_name(fusion)}": card.sha256}
-    for need in card.needs:
+    for need in NETWORKS[name].needs:
         hashes |= weight_hashes(need, track, roots)
     return hashes
 

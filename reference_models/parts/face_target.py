@@ -34,7 +34,7 @@ class FaceTarget(nn.Module):
         super().__init__()
         self.output = output
         self.width = len(head.region_ids) * 3 if output == "vertices" else PARAMETERS
-        self._head, self._device = head, torch.device("cpu")
+        self._head = head
         self.normaliser = Normaliser()
         neutral = torch.from_numpy(head.template[head.region_ids]).float().flatten()  # (n_region * 3,)
         self.register_buffer("neutral", neutral, persistent=False)
@@ -65,8 +65,6 @@ class FaceTarget(nn.Module):
         return (prediction.float() * self.unit + self.neutral).unflatten(-1, (-1, 3))
 
     def _displacement(self, motion: Tensor) -> Tensor:
-        if self._device != motion.device:  # moving a head drops the matrices it has folded
-            self._head.to(motion.device)
-            self._device = motion.device
+        self._head = self._head.on(motion.device)
         vertices = self._head.vertices(motion, self._head.region_ids)
         return vertices.flatten(-2) - self.neutral

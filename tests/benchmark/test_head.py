@@ -278,3 +278,11 @@ def test_a_missing_file_is_refused_as_input(tmp_path: Path) -> None:
         load_head(tmp_path / "absent.pkl")
     with pytest.raises(InputError, match="cannot be read"):
         load_head(write(tmp_path / "good.npz", small_arrays()), tmp_path / "absent.pkl")
+
+
+def test_a_head_on_another_device_is_a_copy(small: HeadModel) -> None:
+    """Moving the shared open head to a GPU once broke every network that still ran on the CPU."""
+    moved = small.on("meta")
+    assert moved is not small
+    assert small.on("cpu") is small
+    assert small.vertices(torch.zeros(1, 56)).device.type == "cpu"
