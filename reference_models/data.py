@@ -54,8 +54,14 @@ class Clips:
 
     def to(self, device: torch.device | str) -> "Clips":
         """The same clips on another device."""
-        moved = {name: value.to(device) for name, value in self.__dict__.items() if isinstance(value, Tensor)}
-        return replace(self, **moved)
+        return replace(
+            self,
+            frames=self.frames.to(device),
+            tokens=self.tokens.to(device),
+            token_lengths=self.token_lengths.to(device),
+            audio=None if self.audio is None else self.audio.to(device),
+            motion=None if self.motion is None else self.motion.to(device),
+        )
 
     def batch(self, items: Sequence[int] | Tensor) -> Batch:
         """The clips at these indices, padded to one length, features as float32."""
@@ -186,7 +192,8 @@ def read_clips(path: Path) -> Clips:
             arrays = {name: file[name] for name in file.files}
         ids = tuple(str(name) for name in arrays.pop("ids"))
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        return Clips(ids=ids, **{"audio": None, "motion": None, **tensors})
+        audio, motion = tensors.pop("audio", None), tensors.pop("motion", None)
+        return Clips(ids, tensors["frames"], tensors["tokens"], tensors["token_lengths"], audio, motion)
     except (OSError, ValueError, KeyError, TypeError) as error:
         mend = "run mmbench train --prepare again"
         raise InputError(

@@ -223,7 +223,7 @@ def readme(card: WeightsCard) -> str:
     speech = card.audio_encoder or "none"
     return f"""# {card.name} for {card.track}
 
-{module.__doc__.strip()}
+{(module.__doc__ or "").strip()}
 
 ## Weights
 - {card.parameters:,} parameters, {card.bytes / 1e6:.2f} MB in half precision, SHA-256 {card.sha256}

@@ -72,7 +72,8 @@ class Attention(nn.Module):
         return self.out(seen.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _split(self, values: Tensor) -> Tensor:
-        return values.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, heads, N, width / heads)
+        split = values.view(*values.shape[:-1], self.heads, values.shape[-1] // self.heads)
+        return split.transpose(1, 2)  # (B, heads, N, width / heads)
 
 
 class FeedForward(nn.Sequential):

@@ -62,7 +62,8 @@ class FaceTarget(nn.Module):
         """Predictions (B, T, V) as parameters (B, T, 56), or as vertices (B, T, n_region, 3) in metres."""
         if self.output == "parameters":
             return self.normaliser.inverse(prediction)
-        return (prediction.float() * self.unit + self.neutral).unflatten(-1, (-1, 3))
+        placed = prediction.float() * self.unit + self.neutral
+        return placed.view(*placed.shape[:-1], self.width // 3, 3)
 
     def _displacement(self, motion: Tensor) -> Tensor:
         self._head = self._head.on(motion.device)

@@ -85,4 +85,5 @@ def _vertex_map(motion: Tensor, mean: Tensor, scale: Tensor, head: HeadModel) ->
     effect = (effect / (2 * step[:, None]) / std).double()
     metric = effect @ effect.T / effect.shape[1] * PARAMETERS + _RIDGE * torch.diag(1 / scale.square())
     values, vectors = torch.linalg.eigh(metric)
-    return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
+    root: Tensor = vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
+    return root

@@ -64,7 +64,7 @@ def test_loss_falls_on_a_toy_set() -> None:
     for _ in range(80):
         losses = network.losses(clips.batch(range(4)))
         optimizer.zero_grad()
-        losses["loss"].backward()
+        losses["loss"].backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         values.append(float(losses["motion"].detach()))
     assert values[-1] < 0.7 * values[3]
@@ -76,7 +76,7 @@ def test_every_preset_does_one_step() -> None:
         for recipe in presets.values():
             network = VQVAE(recipe.config, toy_context(clips))
             network.fit(clips)
-            network.losses(clips.batch([0, 1, 2]))["loss"].backward()
+            network.losses(clips.batch([0, 1, 2]))["loss"].backward()  # type: ignore[no-untyped-call]
             gradients = [value.grad for value in network.parameters() if value.requires_grad]
             assert any(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in gradients)
 
