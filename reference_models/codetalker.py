@@ -172,8 +172,8 @@ class CodeTalker(nn.Module):
         return clip_mean((made - truth[:, :frames]).square(), batch.mask[:, :frames])
 
 
-_CODES = Schedule(steps=2500, batch=32, learning_rate=5e-4, ema=0.998, validate_every=100)
-_EMBEDDED = Schedule(steps=2500, batch=32, learning_rate=3e-4, ema=0.998, validate_every=100)
+_CODES = Schedule(steps=1000, batch=16, learning_rate=5e-4, ema=0.998, validate_every=100)
+_EMBEDDED = Schedule(steps=800, batch=16, learning_rate=3e-4, ema=0.998, validate_every=100)
 _PAPER = Schedule(
     steps=400_000, batch=16, learning_rate=1e-4, warm_up=0, decay="constant", betas=(0.9, 0.999), clip=None,
     validate_every=5000,

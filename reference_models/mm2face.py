@@ -54,7 +54,7 @@ class Config:
     """Share of the five texts encoded one by one that training hides; one stays."""
     label_smoothing: float = 0.0
     """Of the training loss."""
-    sampling: Sampling = field(default_factory=lambda: Sampling(temperature=0.9, top_p=0.95, guidance=1.5))
+    sampling: Sampling = field(default_factory=lambda: Sampling(temperature=1.0, top_p=0.95, guidance=2.0))
     """How tokens are drawn."""
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ PRESETS = {
     "mm2face": {
         "embedded": Recipe(
             Config(),
-            Schedule(steps=3000, batch=128, learning_rate=6e-4, weight_decay=0.02, ema=0.998, validate_every=100),
+            Schedule(steps=1000, batch=32, learning_rate=6e-4, weight_decay=0.02, ema=0.998, validate_every=100),
         ),
         "paper": Recipe(
             _FAITHFUL,
@@ -100,7 +100,7 @@ DEVIATIONS: dict[str, tuple[str, ...]] = {
         "Embedded preset: smaller, with MiniLM for DistilBERT and a log-mel spectrogram for wav2vec 2.0.",
         "Embedded preset: a token knows how many tokens the motion has and how many are left.",
         "Embedded preset: training replaces input tokens by random ones and hides texts by chance.",
-        "Embedded preset: sampling uses top-p, a temperature below one and classifier-free guidance by the texts.",
+        "Embedded preset: sampling uses top-p and classifier-free guidance by the texts.",
     )
 }
 
