@@ -104,11 +104,12 @@ def reproduce(
     found = []
     for track in tracks:
         folder = _submission(request, track, setup, shipped, progress, say)
-        [result] = evaluate_all([str(folder)], [track.id], setup, out=request.out, progress=progress)
+        frozen = references[track.id]
+        samples = frozen.protocol.samples if frozen is not None else None
+        [result] = evaluate_all([str(folder)], [track.id], setup, samples=samples, out=request.out, progress=progress)
         if not result.ranked:
             raise InputError(Problem("the row is not whole", f"{request.name} on {track.id}", got=result.why_not or ""))
-        reference = references[track.id]
-        found.append((result, compare(result, reference, strictness) if reference is not None else None))
+        found.append((result, compare(result, frozen, strictness) if frozen is not None else None))
     return found
 
 

@@ -56,6 +56,8 @@ class Config:
     """Of the training loss."""
     sampling: Sampling = field(default_factory=lambda: Sampling(temperature=1.0, top_p=0.95, guidance=2.0))
     """How tokens are drawn."""
+    silent_guidance: float | None = 5.0
+    """Guidance on tracks without speech, where the texts lead alone; None for that of ``sampling``."""
 
     def __post_init__(self) -> None:
         if self.fusion not in FUSIONS:
@@ -74,6 +76,7 @@ _FAITHFUL = Config(
     condition_dropout=0.0,
     field_dropout=0.0,
     sampling=Sampling(),
+    silent_guidance=None,
 )
 PRESETS = {
     "mm2face": {
@@ -126,6 +129,8 @@ class MM2Face(nn.Module):
 
     def __init__(self, config: Config, context: Context) -> None:
         super().__init__()
+        if context.audio_width == 0 and config.silent_guidance is not None:
+            config = replace(config, sampling=replace(config.sampling, guidance=config.silent_guidance))
         self.config, width = config, config.width
         self.tokenizer: Needed[Tokenizer] = Needed(context.needs["vqvae"])
         self.codes = cast(Tokenizer, context.needs["vqvae"]).codes
