@@ -109,8 +109,9 @@ def save_weights(folder: Path, state: Mapping[str, "Tensor"], card: Mapping[str,
     with atomic_path(folder / WEIGHTS_FILE) as temporary:
         save_file(halves, temporary)
     file = folder / WEIGHTS_FILE
-    written = WeightsCard(**card, sha256=sha256_file(file), bytes=file.stat().st_size)
-    write_json(folder / CARD_FILE, asdict(written))
+    facts = asdict(WeightsCard(**card, sha256=sha256_file(file), bytes=file.stat().st_size))
+    write_json(folder / CARD_FILE, facts)
+    written = read_card(folder)  # as anyone reads it: tuples have become lists
     with atomic_path(folder / README_FILE) as temporary:
         temporary.write_text(readme(written), encoding="utf-8")
     return written
