@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= runs
 
-.PHONY: demo test lint install data benchmark clean
+.PHONY: demo test lint install data benchmark benchmark-sampling clean
 
 demo: $(VENV)/.eval
 	$(BIN)/mmbench data build mini
@@ -27,6 +27,9 @@ data: $(VENV)/.eval
 
 benchmark: $(VENV)/.dev
 	$(BIN)/python scripts/benchmark_scoring.py
+
+benchmark-sampling: $(VENV)/.dev
+	$(BIN)/python scripts/benchmark_sampling.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("mmbench needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
