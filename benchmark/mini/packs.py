@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,43 @@ def read_packs(folder: Path, split: str) -> Iterator[tuple[str, Content]]:
             if table is not None:
                 heard = decode_audio(archive.read(f"{name}.opus"), count * SAMPLES_PER_FRAME)
             yield name, Content(steps, fields, table, heard)
+
+
+@dataclass(frozen=True)
+class Media:
+    """What can be read and heard of a clip."""
+
+    frames: int
+    """Length in frames."""
+    texts: Mapping[str, str]
+    """The five annotations by field."""
+    opus: bytes | None
+    """Its speech as an Ogg Opus file; None without speech."""
+
+
+def read_media(folder: Path, split: str, names: Sequence[str]) -> dict[str, Media]:
+    """Texts and encoded speech of some clips, without unpacking any motion.
+
+    Args:
+        folder: Where the packs lie.
+        split: Which.
+        names: Clip ids.
+
+    Returns:
+        By clip id, in the order asked.
+
+    Raises:
+        InputError: A pack is missing or damaged, or has no such clip.
+    """
+    main, audio = (folder / name for name in pack_names(split))
+    with _reading(main) as archive:
+        frames, texts = (json.loads(archive.read(f"{table}.json")) for table in ("frames", "texts"))
+    with _reading(audio) as archive:
+        heard = {name: archive.read(f"{name}.opus") for name in names if f"{name}.opus" in archive.NameToInfo}
+    if absent := [name for name in names if name not in frames]:
+        raise InputError([Problem("no such clip", str(main), got=name) for name in absent])
+    tables = {name: dict(zip(TEXT_FIELDS, texts[name], strict=True)) for name in names}
+    return {name: Media(frames[name], tables[name], heard.get(name)) for name in names}
 
 
 @contextmanager
