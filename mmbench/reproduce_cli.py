@@ -21,6 +21,9 @@ def reproduce(
     results: Annotated[
         Path | None, typer.Option("--results", help="Folder of results to compare with; the frozen ones by default.")
     ] = None,
+    samples: Annotated[
+        int | None, typer.Option("--samples", min=1, help="Motions a clip; those of the frozen row by default.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout; progress goes to stderr.")] = False,
 ) -> None:
     """Reproduce a reference result and compare, or judge the paper's claims on the results there are."""
@@ -29,5 +32,7 @@ def reproduce(
     if model == "claims":
         reproduction.print_claims(results, as_json)
         return
-    request = reproduction.Request(model, tuple(track or ()), from_scratch, weights, fusion, out, device, results)
+    request = reproduction.Request(
+        model, tuple(track or ()), from_scratch, weights, fusion, out, device, results, samples
+    )
     reproduction.print_reproduction(request, as_json)

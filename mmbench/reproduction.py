@@ -43,6 +43,8 @@ class Request:
     """Torch device that trains and scores."""
     results: Path | None = None
     """Folder of frozen results; the committed ones when None."""
+    samples: int | None = None
+    """Motions a clip; those of the frozen row when None."""
 
     @property
     def anew(self) -> bool:
@@ -105,7 +107,7 @@ def reproduce(
     for track in tracks:
         folder = _submission(request, track, setup, shipped, progress, say)
         frozen = references[track.id]
-        samples = frozen.protocol.samples if frozen is not None else None
+        samples = request.samples or (frozen.protocol.samples if frozen is not None else None)
         [result] = evaluate_all([str(folder)], [track.id], setup, samples=samples, out=request.out, progress=progress)
         if not result.ranked:
             raise InputError(Problem("the row is not whole", f"{request.name} on {track.id}", got=result.why_not or ""))
