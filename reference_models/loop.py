@@ -6,35 +6,29 @@ Imports torch and lightning: import this module inside functions only.
 import math
 import platform
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from lightning.fabric import Fabric
 from lightning.fabric.loggers import CSVLogger
-from torch import Tensor
 
 from benchmark.errors import InputError, Problem
 from benchmark.progress import Progress
 from benchmark.storage import content_hash
-from reference_models.recipe import Schedule
+from reference_models.steps import State, batch_items, follow, learning_rate, optimizer_of, seed_step
 from reference_models.weights import save_weights
 
 if TYPE_CHECKING:
     from reference_models.data import Clips
     from reference_models.train import Run
 
-State = dict[str, Tensor]
 CHECKPOINT = "last.ckpt"
 _TRIAL = 40
 """Steps of the trial that tells how many fit into a given time."""
 _VALIDATION_BATCH = 64
-_POOL = 8
-"""Batches among which clips are sorted by length."""
 
 
 def launch(run: "Run", clips: dict[str, "Clips"], device: str, devices: int, resume: bool, progress: Progress) -> None:
@@ -76,11 +70,11 @@ def fit(fabric: Fabric, run: "Run", clips: dict[str, "Clips"], resume: bool, pro
     if run.minutes is not None:
         run = fitted(fabric, run, clips)
     schedule = run.recipe.schedule
-    _seed(schedule.seed, -1)
+    seed_step(schedule.seed, -1)
     network = run.network(clips["train"])
     network.fit(clips["train"])
     data = {split: part.to(fabric.device) for split, part in clips.items()}
-    model, optimizer = fabric.setup(network, _optimizer(network, schedule))
+    model, optimizer = fabric.setup(network, optimizer_of(network, schedule))
     model.mark_forward_method("losses")
     mean = {key: value.detach().clone() for key, value in network.state_dict().items()} if schedule.ema else None
     keeper = Keeper(fabric, run, network, optimizer, mean, Best(), fingerprint(run, clips["train"]))
@@ -90,7 +84,7 @@ def fit(fabric: Fabric, run: "Run", clips: dict[str, "Clips"], resume: bool, pro
     batches = batch_items(data["train"].frames.tolist(), schedule.batch, schedule.seed, first)
     for step in range(first, schedule.steps):
         items = next(batches)[fabric.global_rank :: fabric.world_size]
-        _seed(schedule.seed, step, fabric.global_rank)
+        seed_step(schedule.seed, step, fabric.global_rank)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(schedule, step)
         losses = model.losses(data["train"].batch(items))
@@ -122,7 +116,7 @@ def fitted(fabric: Fabric, run: "Run", clips: dict[str, "Clips"]) -> "Run":
     network = run.network(clips["train"])
     network.fit(clips["train"])
     data = clips["train"].to(fabric.device)
-    model, optimizer = fabric.setup(network, _optimizer(network, run.recipe.schedule))
+    model, optimizer = fabric.setup(network, optimizer_of(network, run.recipe.schedule))
     model.mark_forward_method("losses")
     network.train()
     batches = batch_items(data.frames.tolist(), run.recipe.schedule.batch, run.recipe.schedule.seed)
@@ -216,45 +210,6 @@ def fingerprint(run: "Run", clips: "Clips") -> str:
     return content_hash(run.name, run.track, settings, list(clips.ids), sorted(run.needed_sha256().values()))
 
 
-def _seed(seed: int, step: int, rank: int = 0) -> None:
-    """Makes dropout and everything else that is drawn a function of the step."""
-    torch.manual_seed(int(content_hash(str(seed), str(step), str(rank))[:12], 16))
-
-
-def _optimizer(network: torch.nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
-    """AdamW; what is no matrix (biases, norms, positions) does not decay."""
-    trained = [value for value in network.parameters() if value.requires_grad]
-    groups = [
-        {"params": [value for value in trained if value.dim() > 1], "weight_decay": schedule.weight_decay},
-        {"params": [value for value in trained if value.dim() <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=schedule.learning_rate, betas=schedule.betas, fused=True
-    )
-
-
-def learning_rate(schedule: Schedule, step: int) -> float:
-    """The learning rate of a step.
-
-    >>> learning_rate(Schedule(steps=100, learning_rate=1.0, warm_up=10), 4)
-    0.5
-    """
-    rise = min(1.0, (step + 1) / max(schedule.warm_up, 1))
-    if schedule.decay == "constant":
-        return schedule.learning_rate * rise
-    fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / schedule.steps))
-    return schedule.learning_rate * min(rise, fall)
-
-
-@torch.no_grad()
-def follow(mean: State, state: State, decay: float) -> None:
-    """Moves a running mean of weights towards the weights; what is not floating point is taken over."""
-    floats = [key for key, value in state.items() if value.is_floating_point()]
-    torch._foreach_lerp_([mean[key] for key in floats], [state[key] for key in floats], 1 - decay)
-    for key in state.keys() - set(floats):
-        mean[key].copy_(state[key])
-
-
 @torch.no_grad()
 def validate(network: Any, clips: "Clips", mean: State | None, seed: int, fabric: Fabric) -> dict[str, float]:
     """Losses over the validation clips, each clip weighing the same, of the running mean where there is one."""
@@ -264,7 +219,7 @@ def validate(network: Any, clips: "Clips", mean: State | None, seed: int, fabric
     network.eval()
     totals: dict[str, float] = {}
     order = torch.argsort(clips.frames).tolist()
-    _seed(seed, -2)
+    seed_step(seed, -2)
     for start in range(0, len(order), _VALIDATION_BATCH):
         items = order[start : start + _VALIDATION_BATCH]
         with fabric.autocast():
@@ -275,26 +230,6 @@ def validate(network: Any, clips: "Clips", mean: State | None, seed: int, fabric
     if own is not None:
         network.load_state_dict(own)
     return totals
-
-
-def batch_items(lengths: list[int], batch: int, seed: int, first: int = 0) -> Iterator[list[int]]:
-    """Endless batches of clip indices, a function of the seed alone, from batch number ``first`` on.
-
-    Each epoch is shuffled, then clips of about equal length are put together, so that little is padded.
-    """
-    batch = min(batch, len(lengths))
-    per_epoch = len(lengths) // batch
-    epoch, skip = divmod(first, per_epoch)
-    while True:
-        rng = np.random.default_rng([seed, epoch])
-        order = rng.permutation(len(lengths))
-        found: list[list[int]] = []
-        for start in range(0, len(order), _POOL * batch):
-            pool = sorted(order[start : start + _POOL * batch].tolist(), key=lambda item: lengths[item])
-            found += [pool[at : at + batch] for at in range(0, len(pool), batch)]
-        whole = [items for items in found if len(items) == batch]
-        yield from [whole[at] for at in rng.permutation(len(whole))][skip:]
-        epoch, skip = epoch + 1, 0
 
 
 def write(run: "Run", clips: "Clips", best: Best, steps: int, seconds: float, fabric: Fabric) -> None:

@@ -10,8 +10,9 @@ from benchmark.errors import InputError
 from benchmark.tracks import load_track
 from reference_models.catalogue import NETWORKS, chain
 from reference_models.data import Clips, read_clips, write_clips
-from reference_models.loop import CHECKPOINT, batch_items, learning_rate
+from reference_models.loop import CHECKPOINT
 from reference_models.recipe import Recipe, Schedule
+from reference_models.steps import batch_items, learning_rate
 from reference_models.train import Encoders, Run, prepare, read_features, train
 from reference_models.vqvae import Config
 from reference_models.weights import fusion_name, load_network, read_card, weights_folder
