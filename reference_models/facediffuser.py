@@ -171,7 +171,7 @@ PRESETS = {
     "facediffuser": {
         "embedded": Recipe(
             FaceDiffuserConfig(),
-            Schedule(steps=2500, batch=32, learning_rate=2e-3, ema=0.999, validate_every=200),
+            Schedule(steps=2000, batch=32, learning_rate=2e-3, ema=0.999, validate_every=200),
         ),
         "paper": Recipe(
             FaceDiffuserConfig(text_width=256, time_width=256, audio_width=None, steps=1000, sampler="ddpm"),

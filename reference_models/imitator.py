@@ -166,7 +166,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     "imitator": {
         "embedded": Recipe(
             ImitatorConfig(audio_layers=3),
-            Schedule(steps=1500, batch=32, learning_rate=1e-3, ema=0.998, validate_every=100),
+            Schedule(steps=1300, batch=32, learning_rate=1e-3, ema=0.998, validate_every=100),
         ),
         "paper": Recipe(
             ImitatorConfig(positions="constant"),

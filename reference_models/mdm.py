@@ -215,7 +215,7 @@ PRESETS = {
     "mdm": {
         "embedded": Recipe(
             MDMConfig(width=112, pre_norm=True, progress=True, space="vertices", velocity=0.5),
-            Schedule(steps=1500, batch=32, learning_rate=5e-4, ema=0.999, validate_every=200),
+            Schedule(steps=1000, batch=32, learning_rate=5e-4, ema=0.999, validate_every=200),
         ),
         "paper": Recipe(
             MDMConfig(variant="encoder", width=512, layers=8, hidden=1024),

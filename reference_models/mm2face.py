@@ -82,7 +82,7 @@ PRESETS = {
     "mm2face": {
         "embedded": Recipe(
             Config(),
-            Schedule(steps=1000, batch=32, learning_rate=6e-4, weight_decay=0.02, ema=0.998, validate_every=100),
+            Schedule(steps=600, batch=32, learning_rate=6e-4, weight_decay=0.02, ema=0.998, validate_every=100),
         ),
         "paper": Recipe(
             _FAITHFUL,

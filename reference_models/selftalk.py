@@ -250,7 +250,7 @@ def _doubled(values: Tensor) -> Tensor:
 PRESETS: dict[str, dict[str, Recipe]] = {
     "selftalk": {
         "embedded": Recipe(
-            Config(), Schedule(steps=1200, batch=16, learning_rate=2e-3, ema=0.998, validate_every=100)
+            Config(), Schedule(steps=2000, batch=16, learning_rate=2e-3, ema=0.998, validate_every=100)
         ),
         "paper": Recipe(
             Config(

@@ -63,7 +63,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     "t2m_gpt": {
         "embedded": Recipe(
             Config(width=112, blocks=4, heads=4, text="sentences"),
-            Schedule(2500, batch=64, learning_rate=5e-4, betas=(0.5, 0.9), ema=0.998, validate_every=100),
+            Schedule(2000, batch=64, learning_rate=5e-4, betas=(0.5, 0.9), ema=0.998, validate_every=100),
         ),
         "paper": Recipe(
             Config(width=1024, blocks=18, heads=16),

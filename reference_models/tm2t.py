@@ -73,14 +73,14 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     "tm2t_captioner": {
         "embedded": Recipe(
             CaptionerConfig(width=128, layers=2, heads=4, hidden=256, words=256),
-            Schedule(500, batch=64, learning_rate=3e-4, validate_every=100),
+            Schedule(400, batch=64, learning_rate=3e-4, validate_every=100),
         ),
         "paper": Recipe(CaptionerConfig(width=512, layers=4, heads=8, hidden=2048, words=1024), _PAPER, *_ENCODERS),
     },
     "tm2t": {
         "embedded": Recipe(
-            Config(width=128, text=128, attention=64, forcing_steps=700, dropout=0.1),
-            Schedule(700, batch=64, learning_rate=5e-4, clip=0.5, ema=0.998, validate_every=100),
+            Config(width=128, text=128, attention=64, forcing_steps=500, dropout=0.1),
+            Schedule(500, batch=64, learning_rate=5e-4, clip=0.5, ema=0.998, validate_every=100),
         ),
         "paper": Recipe(Config(width=1024, text=512, attention=1024, forcing_steps=3500), _PAPER, *_ENCODERS),
     },

@@ -131,7 +131,7 @@ def _tokens(frames: Tensor) -> Tensor:
 
 
 _EMBEDDED = Schedule(
-    steps=1500, batch=64, learning_rate=1e-3, betas=(0.9, 0.99), ema=0.998, validate_every=100, warm_up=100
+    steps=1000, batch=64, learning_rate=1e-3, betas=(0.9, 0.99), ema=0.998, validate_every=100, warm_up=100
 )
 _PAPER = Schedule(steps=300_000, batch=256, learning_rate=2e-4, warm_up=1000, clip=None, validate_every=2000)
 
@@ -148,7 +148,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     "tm2t_tokenizer": {
         "embedded": Recipe(
             Config(width=88, depth=1, codebook="learned", reconstruction="l1", velocity=0.5, commitment=1.0),
-            replace(_EMBEDDED, steps=1200, ema=None),
+            replace(_EMBEDDED, ema=None),
         ),
         "paper": Recipe(
             Config(
