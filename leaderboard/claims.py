@@ -19,8 +19,10 @@ SELF_ONLY_TEXT, BOTH_SELF, ALL_SELF, ALL_CROSS = (
     "mm2face.fthta_none",
     "mm2face.none_fthta",
 )
-FUSIONS = (SELF_ONLY_TEXT, BOTH_SELF, ALL_SELF, ALL_CROSS, OURS)
-"""Rows of the ablation; the model itself is the fifth: full text in self-attention, the rest in cross-attention."""
+OWN_FUSION = "mm2face.ft_hta"
+FUSIONS = (SELF_ONLY_TEXT, BOTH_SELF, ALL_SELF, ALL_CROSS, OWN_FUSION)
+"""Rows of the ablation, all trained alike; the last is MM2Face's own: full text in self-attention, the rest in
+cross-attention. The row of MM2Face itself may have had another budget, so it is not one of them."""
 R1, FID, LVE = "text_r_precision_1", "fid", "lve_mm"
 NEAR, FAR, MAGNITUDE, FAR_LOWER = 0.9, 0.5, 10.0, 0.5
 """In the paper: 0.703 / 0.718 = 0.98 is near, 0.353 / 0.718 = 0.49 far, 580 / 41 = 14 an order of magnitude, and
@@ -92,7 +94,7 @@ def c6(evidence: Evidence) -> Finding:
                 "everything by self-attention is worst in FID and LVE", [worst(ALL_SELF, FID), worst(ALL_SELF, LVE)]
             ),
             all_of("text in cross-attention only has the best FID", [best(ALL_CROSS, FID)]),
-            all_of("MM2Face's fusion has the best text R@1 and LVE", [best(OURS, R1), best(OURS, LVE)]),
+            all_of("MM2Face's fusion has the best text R@1 and LVE", [best(OWN_FUSION, R1), best(OWN_FUSION, LVE)]),
         ],
     )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reference_models.data import Clips
     from reference_models.parts.draws import Draws
 
-PresetName = Literal["embedded", "paper"]
+PresetName = Literal["embedded", "small", "paper"]
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def train(
         track: Track whose training split is learned and whose validation split selects.
         corpus: Where the clips lie; None where ``features`` has everything.
         out: Receives ``<track>/<network>/`` with weights, card, checkpoint and log.
-        preset: ``embedded`` or ``paper``.
+        preset: ``embedded``, ``paper``, or for MM2Face ``small``.
         fusion: Variant of MM2Face, such as ``ft|a``.
         device: ``cpu``, ``cuda`` or another torch device type.
         devices: Processes of distributed training.

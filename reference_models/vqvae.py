@@ -162,6 +162,7 @@ PRESETS: dict[str, dict[str, Recipe]] = {
     },
 }  # fmt: skip
 """Recipes of the networks of this file."""
+PRESETS["vqvae"]["small"] = PRESETS["vqvae"]["embedded"]  # small models are built on the same tokenizer
 
 DEVIATIONS: dict[str, tuple[str, ...]] = {
     "vqvae": (

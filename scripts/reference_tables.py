@@ -21,7 +21,7 @@ COLUMNS = {
     "fve_mm": ("FVE mm ↓", 2),
 }
 FUSIONS = {
-    "mm2face": "FT / HT + A",
+    "mm2face.ft_hta": "FT / HT + A",
     "mm2face.ft_a": "FT / A",
     "mm2face.ftht_a": "FT + HT / A",
     "mm2face.fthta_none": "FT + HT + A / -",

@@ -28,7 +28,7 @@ TEXT = {
 }  # fmt: skip
 ABLATION = {
     "mm2face.ft_a": (0.61, 45.7, 7.0), "mm2face.ftht_a": (0.68, 40.7, 6.8), "mm2face.fthta_none": (0.66, 72.7, 8.1),
-    "mm2face.none_fthta": (0.69, 35.6, 6.8), "mm2face": (0.72, 41.0, 6.5),
+    "mm2face.none_fthta": (0.69, 35.6, 6.8), "mm2face.ft_hta": (0.72, 41.0, 6.5),
 }  # fmt: skip
 KEYS = (R1, "fid", "lve_mm")
 
@@ -71,7 +71,7 @@ def test_every_claim_holds_on_rows_that_say_so(claim: str) -> None:
         ("C5", changed("text2motion", "mm2face", fid=10.0)),
         ("C6", changed("talking", "mm2face.ftht_a", r1=0.5)),
         ("C6", changed("talking", "mm2face.fthta_none", lve=5.0)),
-        ("C6", changed("talking", "mm2face", fid=30.0)),
+        ("C6", changed("talking", "mm2face.ft_hta", fid=30.0)),
     ],
 )
 def test_each_part_of_a_claim_can_make_it_fail(claim: str, rows: Rows) -> None:
