@@ -40,10 +40,10 @@ LENGTH_POLICY = "lengths are given; a motion of another length is an error"
 class Scorer:
     """Scores any number of submissions against one judge; the truth's side is computed once."""
 
-    def __init__(self, judge: Judge, progress: Progress = no_progress) -> None:
+    def __init__(self, judge: Judge, progress: Progress = no_progress, kept: Path | None = None) -> None:
         self.judge = judge
         self.progress = progress
-        self.truth = TruthSide(judge, progress)
+        self.truth = TruthSide(judge, progress, kept)
         clusters = [source_of(clip_id) for clip_id in judge.clip_ids]
         self.bootstrap = ClusterBootstrap(clusters, judge.track.seed)
         self._truth_row: Scores | None = None

@@ -27,12 +27,19 @@ class TruthSide:
     """Queries, real motions' embeddings and vertices of a judge's clips.
 
     Everything is read from the cache below ``home()/truth`` when a file of the right content hash is there and whole,
-    else computed and kept.
+    else computed and kept. The hash knows the data and the weights, not the code: what must not trust an earlier run's
+    code names a folder of its own.
+
+    Args:
+        judge: Clips, head and encoders.
+        progress: Told how far the work is.
+        kept: Folder of the cache in place of ``home()/truth``.
     """
 
-    def __init__(self, judge: Judge, progress: Progress = no_progress) -> None:
+    def __init__(self, judge: Judge, progress: Progress = no_progress, kept: Path | None = None) -> None:
         self.judge = judge
         self._progress = progress
+        self._kept = kept
 
     @cached_property
     def clip_hashes(self) -> list[str]:
@@ -132,9 +139,8 @@ class TruthSide:
             embedding: FloatArray = kept["embedding"]
             return embedding
 
-    @staticmethod
-    def _path(key: str, suffix: str) -> Path:
-        return home() / "truth" / key[:2] / f"{key}.{suffix}"
+    def _path(self, key: str, suffix: str) -> Path:
+        return (self._kept or home() / "truth") / key[:2] / f"{key}.{suffix}"
 
     @staticmethod
     def _seal(path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mmbench import data_cli, evaluators_cli, leaderboard_cli, models_cli, reproduce_cli
+from mmbench import check_cli, data_cli, evaluators_cli, leaderboard_cli, models_cli, reproduce_cli
 
 app = typer.Typer(
     name="mmbench",
@@ -20,6 +20,8 @@ app.add_typer(data_cli.app, name="data")
 app.add_typer(evaluators_cli.app, name="evaluators")
 app.add_typer(leaderboard_cli.app, name="leaderboard")
 app.command("train")(models_cli.train)
+app.command("check")(check_cli.check)
+app.command("compare")(check_cli.compare)
 app.command("reproduce")(reproduce_cli.reproduce)
 
 EXTRA_OF = dict.fromkeys(
