@@ -2,6 +2,8 @@
 
 import csv
 import math
+import re
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import get_args
@@ -14,6 +16,7 @@ from leaderboard.rows import RESULTS
 
 _CLOSE = 1e-6
 """A mean of per-clip numbers with nine digits is as near as this to the value beside it, relative to the larger."""
+_LINK = re.compile(r'href="([^"#?:]+\.html)')
 _MEND = "score the submission again; a result is never edited"
 
 
@@ -76,6 +79,33 @@ def measure_problems(paths: Iterable[Path], frozen: Mapping[str, Mapping[str, st
             if (got := own.get(what, "none")) != sha256
         ]
     return problems
+
+
+def site_problems(folder: Path = RESULTS) -> list[Problem]:
+    """Results that no page says anything of which a reader can reach from the site's front pages.
+
+    Args:
+        folder: Folder of results, of which the site is built for this.
+    """
+    from leaderboard.build import build
+
+    with tempfile.TemporaryDirectory() as place:
+        site = Path(place) / "site"
+        try:
+            build(folder, site)
+        except InputError as error:
+            return list(error.problems)
+        except ModuleNotFoundError as error:
+            return [Problem("the site cannot be built", str(error.name), mend="pip install 'mmbench[site]'")]
+        fronts = "".join(page.read_text(encoding="utf-8") for page in site.glob("*.html"))
+        linked = (site / link for link in sorted(set(_LINK.findall(fronts))))
+        told = "".join(page.read_text(encoding="utf-8") for page in linked if page.is_file())
+    mend = "see leaderboard/build.py: every result has a page, every board links to its rows"
+    return [
+        Problem("the site does not list a result", str(path), f"its run id {run_id}", mend=mend)
+        for path in result_files(folder)
+        if (run_id := read_result(path).run_id) not in told
+    ]
 
 
 def _measure(result: Result) -> dict[str, str]:

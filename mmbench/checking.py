@@ -92,14 +92,18 @@ def result_cases(folder: Path | None = None) -> "list[Case]":
     from evaluators.check.cases import Case
     from evaluators.check.frozen import path_of, read_frozen
     from leaderboard.rows import RESULTS
-    from leaderboard.verify import measure_problems, result_files, result_problems
+    from leaderboard.verify import measure_problems, result_files, result_problems, site_problems
 
     folder = folder or RESULTS
     files = result_files(folder)
     cases = [Case("results", path.relative_to(folder).as_posix(), tuple(result_problems(path))) for path in files]
     there = [read_frozen(track) for track in FROZEN_TRACKS if path_of(track).is_file()]
     measure = {frozen.track: {"head": frozen.head, **frozen.evaluators} for frozen in there}
-    return [*cases, Case("results", "all measured alike", tuple(measure_problems(files, measure)))]
+    together = {
+        "all measured alike": measure_problems(files, measure),
+        "the site lists every one": site_problems(folder),
+    }
+    return [*cases, *(Case("results", name, tuple(problems)) for name, problems in together.items())]
 
 
 def _changelog_problems() -> list[Problem]:

@@ -8,8 +8,9 @@ import pytest
 from benchmark.storage import sha256_file
 from benchmark.tracks import FROZEN_TRACKS
 from evaluators.result import Result, write_result
+from leaderboard.board import all_rows
 from leaderboard.rows import RESULTS
-from leaderboard.verify import frozen_sha256, measure_problems, result_files, result_problems
+from leaderboard.verify import frozen_sha256, measure_problems, result_files, result_problems, site_problems
 from tests.leaderboard.made_up import made_result
 
 TRACK = "mini/talking@1"
@@ -20,7 +21,8 @@ def write(folder: Path, name: str = "x", value: float = 2.0, numbers: tuple[floa
     path = folder / name / TRACK.replace("/", "-") / "strict.json"
     path.parent.mkdir(parents=True)
     clips = path.with_name("strict.clips.csv")
-    clips.write_text("clip_id,sample,lve_mm\n" + "".join(f"c{i},0,{number}\n" for i, number in enumerate(numbers)))
+    rows = "".join(f"c{i},0,9,ok,{number}\n" for i, number in enumerate(numbers))
+    clips.write_text(f"clip_id,sample,frames,status,lve_mm\n{rows}")
     result = made_result(name, "talking", {"lve_mm": value, "fid": 9.0})
     track = result.track.model_copy(update={"split_sha256": frozen_sha256(TRACK, "test")})
     write_result(result.model_copy(update={"track": track, "per_clip_sha256": sha256_file(clips)}).sealed(), path)
@@ -75,3 +77,16 @@ def test_results_measured_otherwise_are_told(tmp_path: Path, known: bool) -> Non
     frozen = {TRACK: {"head": "other"}} if known else {}
     [problem] = measure_problems([first, second], frozen)
     assert problem.what.startswith("another head") and problem.where == str(first if known else second)
+
+
+def test_the_site_lists_every_result_and_one_it_leaves_out_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path)
+    left_out = write(tmp_path, "y")
+    assert site_problems(tmp_path) == []
+    monkeypatch.setattr(
+        "leaderboard.build.all_rows", lambda folder: [row for row in all_rows(folder) if row.name != "y"]
+    )
+    [problem] = site_problems(tmp_path)
+    assert problem.where == str(left_out) and "does not list" in problem.what

@@ -34,9 +34,10 @@ def test_when_all_is_well_it_says_how_much_was_checked(mmbench: Command, monkeyp
     assert run.code == 0 and "all 1 checks hold" in run.out
 
 
-def test_committed_results_are_cases_each_and_all_together() -> None:
+def test_committed_results_are_cases_each_and_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leaderboard.verify.site_problems", lambda _: [])
     found = checking.result_cases()
-    assert found[-1].name == "all measured alike" and len(found) > 12
+    assert [case.name for case in found[-2:]] == ["all measured alike", "the site lists every one"] and len(found) > 12
     assert "control-truth/mini-talking@1/strict.json" in {case.name for case in found}
     assert [case for case in found if case.problems] == []
 
