@@ -63,3 +63,12 @@ def test_the_weights_stay_small() -> None:
     talking = sum(size for folder, size in sizes.items() if NETWORKS[folder.name].talking_only)
     assert talking <= TALKING_HEADS_MB
     assert sum(sizes.values()) - talking <= TOKEN_MODELS_MB
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_only_networks_that_hear_ask_for_speech(folder: Path) -> None:
+    """A network that ignores speech was once given a card that names an audio encoder: no clip could be generated."""
+    card = read_card(folder)
+    hears = NETWORKS[card.name].hears and card.track.startswith("mini/talking")
+    assert (card.audio_encoder is not None) == hears
+    assert (card.audio_width > 0) == hears
