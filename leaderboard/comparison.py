@@ -19,6 +19,8 @@ interval. Where nearer to the truth is better, the rows are compared by their di
 is corrected for the number of metrics, and intervals speak of performers, not of training seeds."""
 UNPAIRED = ("diversity",)
 """Metrics with a number a clip whose mean has a wider interval than these numbers show."""
+Spread = tuple[float, float, float]
+"""A number with the low and the high end of its interval."""
 
 
 @dataclass(frozen=True)
@@ -169,24 +171,24 @@ def _measure(result: Result) -> dict[str, str]:
 def _compared(first: Row, second: Row, key: str, paired: Paired) -> Compared:
     a, b = first.result.metrics[key], second.result.metrics[key]
     if a.value is None or b.value is None:
-        reason = f"no value: {(a.refused or b.refused or 'none given').partition(';')[0]}"
-        return Compared(key, a.direction, score_text(a), score_text(b), None, None, None, reason, "cannot tell")
+        return _untold(key, a, b, f"no value: {(a.refused or b.refused or 'none given').partition(';')[0]}")
     truth = first.result.truth[key].value if a.direction == "truth" else None
     if a.direction == "truth" and truth is None:
-        reason = "the truth has no value"
-        return Compared(key, a.direction, score_text(a), score_text(b), None, None, None, reason, "cannot tell")
+        return _untold(key, a, b, "the truth has no value")
     found = paired(first, second, key) if truth is None and key not in UNPAIRED else None
     method = "paired" if found else "from both intervals"
-    value, low, high = found or from_intervals(_spread(a, truth), _spread(b, truth))
-    if low is None or high is None:
-        method = "no interval"
-    return Compared(
-        key, a.direction, score_text(a), score_text(b), value, low, high, method, _verdict(a.direction, low, high)
-    )
+    if found is None:
+        spreads = _spread(a, truth), _spread(b, truth)
+        if spreads[0] is None or spreads[1] is None:
+            return _untold(key, a, b, "no interval", _gap(a.value, truth) - _gap(b.value, truth))
+        found = from_intervals(spreads[0], spreads[1])
+    value, low, high = found
+    verdict = _verdict(a.direction, low, high)
+    return Compared(key, a.direction, score_text(a), score_text(b), value, low, high, method, verdict)
 
 
-Spread = tuple[float, float | None, float | None]
-"""Value, low end and high end; no ends where there is no interval."""
+def _untold(key: str, a: Score, b: Score, reason: str, difference: float | None = None) -> Compared:
+    return Compared(key, a.direction, score_text(a), score_text(b), difference, None, None, reason, "cannot tell")
 
 
 def from_intervals(first: Spread, second: Spread) -> Spread:
@@ -196,27 +198,26 @@ def from_intervals(first: Spread, second: Spread) -> Spread:
     (4.0, -1.0, 9.0)
     """
     (a, a_low, a_high), (b, b_low, b_high) = first, second
-    if a_low is None or a_high is None or b_low is None or b_high is None:
-        return a - b, None, None
     down = ((a - a_low) ** 2 + (b_high - b) ** 2) ** 0.5
     up = ((a_high - a) ** 2 + (b - b_low) ** 2) ** 0.5
     return a - b, a - b - down, a - b + up
 
 
-def _spread(score: Score, truth: float | None) -> Spread:
+def _gap(value: float, truth: float | None) -> float:
+    return value if truth is None else abs(value - truth)
+
+
+def _spread(score: Score, truth: float | None) -> Spread | None:
     """A score with its interval, or its distance from the truth's value with the distances its interval allows."""
-    assert score.value is not None
-    if truth is None:
-        return score.value, score.ci_low, score.ci_high
-    if score.ci_low is None or score.ci_high is None:
-        return abs(score.value - truth), None, None
-    ends = sorted(abs(end - truth) for end in (score.ci_low, score.ci_high))
-    nearest = 0.0 if score.ci_low <= truth <= score.ci_high else ends[0]
-    return abs(score.value - truth), nearest, ends[1]
+    if score.value is None or score.ci_low is None or score.ci_high is None:
+        return None
+    ends = sorted(_gap(end, truth) for end in (score.ci_low, score.ci_high))
+    nearest = 0.0 if truth is not None and score.ci_low <= truth <= score.ci_high else ends[0]
+    return _gap(score.value, truth), nearest, ends[1]
 
 
-def _verdict(direction: str, low: float | None, high: float | None) -> Verdict:
-    if low is None or high is None or low <= 0.0 <= high:
+def _verdict(direction: str, low: float, high: float) -> Verdict:
+    if low <= 0.0 <= high:
         return "cannot tell"
     return "better" if (low > 0.0) == (direction == "higher") else "worse"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from leaderboard.comparison import from_intervals
 from leaderboard.rows import SHORT, Paired, Row, Rows, number
 
 Verdict = Literal["holds", "does not hold", "not decidable"]
@@ -85,11 +86,8 @@ class Evidence:
     def _difference(self, a: Row, b: Row, key: str) -> tuple[float, float, float, str]:
         if (paired := self.paired(a, b, key)) is not None:
             return *paired, "paired"
-        (a_low, a_high), (b_low, b_high) = _ends(a, key), _ends(b, key)
-        first, second = _value(a, key), _value(b, key)
-        down = ((first - a_low) ** 2 + (b_high - second) ** 2) ** 0.5
-        up = ((a_high - first) ** 2 + (second - b_low) ** 2) ** 0.5
-        return first - second, first - second - down, first - second + up, "from both intervals"
+        spreads = ((_value(row, key), *_ends(row, key)) for row in (a, b))
+        return *from_intervals(*spreads), "from both intervals"
 
 
 def all_of(text: str, findings: Sequence[Finding]) -> Finding:
