@@ -18,7 +18,7 @@ from benchmark.mini.build import ensure
 from evaluators.check.cases import Case, failed
 from evaluators.check.frozen import Frozen, path_of, read_frozen, read_packs
 from evaluators.check.rescore import scorers
-from evaluators.check.run import score_cases
+from evaluators.check.run import score_cases, setting_problems
 from evaluators.measure import Measured
 from evaluators.score import Scorer
 from evaluators.statistics import fid_interval
@@ -120,3 +120,24 @@ def test_a_mistake_names_metric_clip_expected_and_got(bench: Bench, monkeypatch:
     expected = bench.frozen.expected[mutant.entrant]["strict"].per_clip["lve_mm"][0][0]
     assert f"lve_mm, clip {first}, sample 0" in text and f"expected {expected:.9g}" in text
     assert f"got {expected / 1000:.4g}"[:9] in text and "and 37 more clips" in text
+
+
+def test_code_that_breaks_while_it_scores_is_a_finding(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> Measured:
+        raise ZeroDivisionError("made so")
+
+    monkeypatch.setattr(evaluators.score, "measure", broken)
+    [case] = failed(bench.cases("vqvae"))
+    assert case.problems[0].got == "ZeroDivisionError: made so"
+
+
+def test_other_encoders_or_another_head_than_the_frozen_ones_are_told(bench: Bench) -> None:
+    other = bench.frozen.model_copy(update={"head": "other", "evaluators": {"text_motion": "other"}})
+    assert setting_problems(bench.frozen, bench.by_protocol["strict"]) == []
+    found = [problem.where.rpartition(", ")[2] for problem in setting_problems(other, bench.by_protocol["strict"])]
+    assert found == ["head", "text_motion"]
+
+
+def test_the_truth_is_computed_anew_and_not_taken_from_an_earlier_run(bench: Bench) -> None:
+    kept = bench.by_protocol["strict"].truth._kept
+    assert kept is not None and len(list(kept.rglob("*.npz"))) >= 3 and len(list(kept.rglob("*.npy"))) == 1
