@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from leaderboard.board import Board, Line
 from leaderboard.rows import number
 
-WIDTH, STEP, TOP, LEFT, RIGHT = 500, 24, 8, 136, 84
+WIDTH, STEP, TOP, LEFT, RIGHT = 510, 24, 8, 146, 84
 """Units of the drawing: whole width, height of a row, and margins for names and numbers."""
 
 

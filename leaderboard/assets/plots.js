@@ -123,8 +123,18 @@
     for (const each of board.columns) if (board.clips[each.key]) select.append(new Option(each.label + (each.unit === "mm" ? ", mm" : ""), each.key));
     select.value = board.clips.text_match ? "text_match" : select.options[0].value;
     select.addEventListener("change", () => drawClips(section.querySelector('[data-plot="clips"]'), board, select.value));
-    draw(section);
   }
-  window.addEventListener("mmbench-theme", () => sections.forEach(draw));
-  document.documentElement.dataset.plots = "drawn";
+
+  // A section is drawn when it comes near the window, so that a page of many boards opens at once.
+  const drawn = new Set();
+  const seen = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting || drawn.has(target)) continue;
+      drawn.add(target);
+      draw(target);
+      target.dataset.drawn = "";
+    }
+  }, { rootMargin: "300px" });
+  sections.forEach((section) => seen.observe(section));
+  window.addEventListener("mmbench-theme", () => drawn.forEach(draw));
 })();
