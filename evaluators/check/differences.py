@@ -33,7 +33,7 @@ TOLERANCES: dict[str, Tolerance] = {
     "multimodality": Tolerance(2e-5, 2e-6, "distances of float32 embeddings"),
     "_mm": Tolerance(2e-5, 2e-6, "float32 vertices in metres: tens of nanometres"),
 }
-"""By part of a metric's or column's name; the first that fits. Measured between AVX2, AVX-512 and plain kernels of
+"""By part of a metric's or column's name; the first that fits. Measured between AVX2 and plain kernels of
 PyTorch, oneDNN and OpenBLAS, one thread and two: no number moves by more than a tenth of these, and no rank turns."""
 SHOWN = 3
 """Clips of a metric that are named one by one; the others are counted."""
