@@ -183,7 +183,8 @@ def test_on_a_corpus_of_the_users_the_weights_of_the_same_task_answer() -> None:
 
 def test_a_variants_weights_are_pinned_by_its_own_name(tmp_path: Path) -> None:
     write_json(weights_folder("mm2face.ft_a", TRACK, tmp_path) / "card.json", asdict(card("mm2face", "m2")))
-    pins = Pins(weights={TRACK: {"mm2face.ft_a": "m2"}}, root=str(tmp_path), fusion="ft|a")
+    write_json(weights_folder("vqvae", TRACK, tmp_path) / "card.json", asdict(card("vqvae", "v2")))
+    pins = Pins(weights={TRACK: {"mm2face.ft_a": "m2", "vqvae": "v2"}}, root=str(tmp_path), fusion="ft|a")
     assert weight_hashes("mm2face", TRACK, (tmp_path,), "ft|a") == pins.weights[TRACK]
     check_pins("mm2face", TRACK, pins, tmp_path)
 
