@@ -9,7 +9,9 @@ import typer
 def train(
     model: Annotated[str, typer.Argument(help="Reference model, see mmbench list models.")],
     track: Annotated[str, typer.Option("--track", help="Track whose training split is learned.")],
-    preset: Annotated[Literal["embedded", "small", "paper"], typer.Option("--preset", help="Sizes and schedule; small: MM2Face only.")] = "embedded",
+    preset: Annotated[
+        Literal["embedded", "small", "paper"], typer.Option("--preset", help="Sizes; small: MM2Face only.")
+    ] = "embedded",
     fusion: Annotated[
         str | None, typer.Option("--fusion", help="MM2Face only: ft|ht+a, ft|a, ft+ht|a, ft+ht+a| or |ft+ht+a.")
     ] = None,
