@@ -92,23 +92,18 @@ class Evidence:
 
 def all_of(text: str, findings: Sequence[Finding]) -> Finding:
     """A statement that holds if all its parts do and fails if one does."""
-    verdicts = [finding.verdict for finding in findings]
-    verdict: Verdict = "not decidable"
-    if "does not hold" in verdicts:
-        verdict = "does not hold"
-    elif set(verdicts) == {"holds"}:
-        verdict = "holds"
-    return Finding(verdict, text, tuple(findings))
+    return _combined(text, findings, one="does not hold", every="holds")
 
 
 def any_of(text: str, findings: Sequence[Finding]) -> Finding:
     """A statement that holds if one of its parts does and fails if all do."""
-    verdicts = [finding.verdict for finding in findings]
-    verdict: Verdict = "not decidable"
-    if "holds" in verdicts:
-        verdict = "holds"
-    elif set(verdicts) == {"does not hold"}:
-        verdict = "does not hold"
+    return _combined(text, findings, one="holds", every="does not hold")
+
+
+def _combined(text: str, findings: Sequence[Finding], one: Verdict, every: Verdict) -> Finding:
+    """``one`` where any part says so, ``every`` where all parts do, else not decidable."""
+    verdicts = {finding.verdict for finding in findings}
+    verdict: Verdict = one if one in verdicts else every if verdicts == {every} else "not decidable"
     return Finding(verdict, text, tuple(findings))
 
 
