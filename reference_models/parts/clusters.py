@@ -1,4 +1,4 @@
-"""Acoustic units: speech features cut into a few classes by k-means."""
+"""Features cut into a few classes by k-means, and the nearest of some centres."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ _ROUNDS = 25
 
 
 def cluster_centres(features: Tensor, count: int) -> Tensor:
-    """Centres of k-means, the same for the same features.
+    """Centres of k-means begun at evenly spread features, the same for the same features: acoustic units.
 
     Args:
         features: (N, d); of many, some evenly spread ones are used.
@@ -23,10 +23,16 @@ def cluster_centres(features: Tensor, count: int) -> Tensor:
     chosen = _spread(len(features), min(len(features), _FRAMES), features.device)
     features = features[chosen].float()
     centres = features[_spread(len(features), count, features.device)].clone()
-    for _ in range(_ROUNDS):
-        member = torch.nn.functional.one_hot(nearest_centre(features, centres), count).float()  # (N, K)
-        size = member.sum(0)[:, None]
-        centres = torch.where(size > 0, member.T @ features / size.clamp(min=1), centres)
+    return k_means(features, centres, _ROUNDS)
+
+
+def k_means(features: Tensor, centres: Tensor, rounds: int) -> Tensor:
+    """Centres (K, d) of features (N, d) after so many rounds; one that nothing is near to stays where it is."""
+    for _ in range(rounds):
+        member = nearest_centre(features, centres)
+        sums = torch.zeros_like(centres).index_add_(0, member, features)
+        size = torch.bincount(member, minlength=len(centres))[:, None]
+        centres = torch.where(size > 0, sums / size.clamp(min=1), centres)
     return centres
 
 

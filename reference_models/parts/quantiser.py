@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from reference_models.parts.clusters import nearest_centre
+
 
 class Quantised(NamedTuple):
     """What a quantiser makes of latents."""
@@ -18,12 +20,6 @@ class Quantised(NamedTuple):
     """(B, J): mean squared distance that pulls latents to their codes."""
     codebook: Tensor
     """(B, J): mean squared distance that pulls codes to their latents; zeros where running means do."""
-
-
-def nearest(latents: Tensor, codebook: Tensor) -> Tensor:
-    """(N,) int64: the code (K, d) nearest to each latent (N, d), in single precision."""
-    distance = codebook.square().sum(1) - 2 * latents @ codebook.T
-    return distance.argmin(1)
 
 
 class RunningCodebook(nn.Module):
@@ -62,7 +58,7 @@ class RunningCodebook(nn.Module):
             flat, valid = latents.detach().flatten(0, 1), mask.flatten().float()
             if self.training:
                 self._begin(flat, valid)
-            tokens = nearest(flat, self.codebook)
+            tokens = nearest_centre(flat, self.codebook)
             if self.training:
                 self._follow(flat, valid, tokens)
             codes = self.codebook[tokens].view_as(latents)
@@ -117,7 +113,7 @@ class LearnedCodebook(nn.Module):
             latents = latents.float()
             if self.training:
                 self._begin(latents.detach().flatten(0, 1), mask.flatten().float())
-            tokens = nearest(latents.detach().flatten(0, 1), self.codebook.detach())
+            tokens = nearest_centre(latents.detach().flatten(0, 1), self.codebook.detach())
             codes = self.codebook[tokens].view_as(latents)
             commitment = (latents - codes.detach()).square().mean(-1)
             pulled = (latents.detach() - codes).square().mean(-1)

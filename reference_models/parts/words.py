@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from reference_models.batch import Batch, length_mask
 from reference_models.data import Clips
+from reference_models.parts.clusters import k_means, nearest_centre
 
 WORD_FIELDS = (0, 2, 3)
 """Texts that say what moves: abstract action, facial movements, head movements."""
@@ -37,37 +38,15 @@ class Words(nn.Module):
         wanted = len(self.centroids) * _SAMPLED_PER_WORD
         chosen = places[torch.randperm(len(places), generator=generator)[:wanted]]
         features = clips.tokens[chosen.to(clips.tokens.device)].float().cpu()
-        self.centroids.copy_(centroids(features, len(self.centroids)))
+        begun = features[torch.arange(len(self.centroids)) % len(features)]
+        self.centroids.copy_(k_means(features, begun, _ROUNDS))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Words (B, W) of the chosen texts in order, and how many (B,) there are."""
         wanted = torch.isin(batch.text_field, torch.tensor(WORD_FIELDS, device=batch.text.device))  # (B, L)
         order = torch.argsort((~wanted).long(), dim=1, stable=True)[:, : self.longest]
         tokens = batch.text.gather(1, order[..., None].expand(-1, -1, batch.text.shape[-1]))
-        words = nearest(tokens.flatten(0, 1), self.centroids).view_as(order)
+        with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
+            words = nearest_centre(tokens.float(), self.centroids)
         lengths = wanted.sum(1).clamp(max=words.shape[1])
         return words.masked_fill(~length_mask(lengths, words.shape[1]), 0), lengths
-
-
-@torch.no_grad()
-def nearest(features: Tensor, table: Tensor) -> Tensor:
-    """(N,) int64: row of the table (K, d) nearest to each row of the features (N, d)."""
-    with torch.autocast(features.device.type, enabled=False):
-        return torch.addmm(table.square().sum(1), features.float(), table.T, beta=-0.5).argmax(1)
-
-
-def centroids(features: Tensor, count: int) -> Tensor:
-    """(count, d): centroids of features (N, d) in random order by k-means, begun at the first of them.
-
-    A centroid that nothing is near to stays where it is.
-
-    Source:
-        Lloyd 1982, "Least squares quantization in PCM".
-    """
-    table = features[torch.arange(count) % len(features)].clone()
-    for _ in range(_ROUNDS):
-        row = nearest(features, table)
-        sums = torch.zeros_like(table).index_add_(0, row, features)
-        sizes = torch.bincount(row, minlength=count)[:, None]
-        table = torch.where(sizes > 0, sums / sizes.clamp(min=1), table)
-    return table

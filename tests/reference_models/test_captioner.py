@@ -5,7 +5,8 @@ from torch.nn.functional import one_hot
 
 from reference_models.data import Clips
 from reference_models.parts.captioner import Captioner, CaptionerConfig
-from reference_models.parts.words import WORD_FIELDS, Words, centroids, nearest
+from reference_models.parts.clusters import k_means, nearest_centre
+from reference_models.parts.words import WORD_FIELDS, Words
 from tests.reference_models.fake_tokenizer import FakeTokenizer
 from tests.reference_models.toy import toy_clips, toy_context
 
@@ -78,6 +79,6 @@ def test_centroids_find_separate_groups() -> None:
     torch.manual_seed(0)
     middles = torch.randn(4, 6) * 10
     features = (middles[:, None] + 0.1 * torch.randn(4, 50, 6)).transpose(0, 1).flatten(0, 1)  # groups take turns
-    table = centroids(features, 4)
+    table = k_means(features, features[torch.arange(4) % len(features)], 15)
     assert float(torch.cdist(table, middles).min(1).values.max()) < 0.2
-    assert torch.equal(nearest(middles, table), torch.cdist(middles, table).argmin(1))
+    assert torch.equal(nearest_centre(middles, table), torch.cdist(middles, table).argmin(1))
